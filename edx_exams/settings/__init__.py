@@ -1,0 +1,1 @@
+"""Settings: `base` holds what environments share; `local`, `devstack`, `production` and `test` say what differs."""

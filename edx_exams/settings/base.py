@@ -1,0 +1,252 @@
+"""Settings that every environment shares. Each setting of ours is explained in docs/reference/settings.rst."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from corsheaders.defaults import default_headers
+from django.utils.translation import gettext_lazy as _
+
+from edx_exams.logs import logging_configuration
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+#: What stands where a deployment must put a secret of its own; a system check refuses it in production.
+PLACEHOLDER_SECRET = "replace-me"  # noqa: S105  (that it is no secret is the point)
+#: Whether placeholders of secrets and keys keep the service from starting.
+REFUSE_PLACEHOLDER_SECRETS = False
+
+SECRET_KEY = os.environ.get("EDX_EXAMS_SECRET_KEY", PLACEHOLDER_SECRET)
+DEBUG = False
+ALLOWED_HOSTS: list[str] = []
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "csrf.apps.CsrfAppConfig",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "simple_history",
+    "social_django",
+    "waffle",
+    "edx_exams.apps.core",
+    "edx_exams.apps.events",
+    "edx_exams.apps.api",
+    "openedx_events",
+]
+
+MIDDLEWARE = [
+    "edx_django_utils.cache.middleware.RequestCacheMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "edx_rest_framework_extensions.auth.jwt.middleware.JwtAuthCookieMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "social_django.middleware.SocialAuthExceptionMiddleware",
+    "crum.CurrentRequestUserMiddleware",
+    "edx_rest_framework_extensions.auth.jwt.middleware.EnsureJWTAuthSettingsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "edx_exams.urls"
+WSGI_APPLICATION = "edx_exams.wsgi.application"
+APPEND_SLASH = False  # every path of ours is served with and without one
+
+DATABASES: dict[str, dict[str, Any]] = {"default": {}}
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+#: Seconds that a MySQL or MariaDB transaction waits for another's row lock before it is run again.
+LOCK_WAIT_TIMEOUT = 5
+
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PROJECT_ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "en-us"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [PROJECT_ROOT / "conf" / "locale"]
+LANGUAGE_COOKIE_NAME = "edx_exams_language"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_ROOT = str(PROJECT_ROOT / "assets")
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [PROJECT_ROOT / "static"]
+MEDIA_ROOT = str(PROJECT_ROOT / "media")
+MEDIA_URL = "/media/"
+
+# Cookies: the proctoring flow comes back to us by cross-site posts, hence None and Secure for the session.
+SESSION_COOKIE_NAME = "edx_exams_sessionid"
+SESSION_COOKIE_SAMESITE = "None"
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_NAME = "edx_exams_csrftoken"
+CSRF_TRUSTED_ORIGINS: list[str] = []
+
+CORS_ALLOW_CREDENTIALS = True
+CORS_ORIGIN_WHITELIST: list[str] = []
+CORS_ALLOW_HEADERS = (*default_headers, "use-jwt-cookie")
+
+# Who one is
+AUTH_USER_MODEL = "core.User"
+AUTHENTICATION_BACKENDS = ("auth_backends.backends.EdXOAuth2", "django.contrib.auth.backends.ModelBackend")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_REDIRECT_URL = "/admin/"
+EXTRA_SCOPE = ["permissions"]
+ENABLE_AUTO_AUTH = False
+AUTO_AUTH_USERNAME_PREFIX = "auto_auth_"
+
+SOCIAL_AUTH_STRATEGY = "auth_backends.strategies.EdxDjangoStrategy"
+SOCIAL_AUTH_EDX_OAUTH2_KEY = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_KEY", "edx_exams-sso-key")
+SOCIAL_AUTH_EDX_OAUTH2_SECRET = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_SECRET", PLACEHOLDER_SECRET)
+SOCIAL_AUTH_EDX_OAUTH2_ISSUER = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_ISSUER", PLACEHOLDER_SECRET)
+SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT", PLACEHOLDER_SECRET)
+SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL", PLACEHOLDER_SECRET)
+SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT", PLACEHOLDER_SECRET)
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = False
+
+#: The account with which we call the LMS.
+BACKEND_SERVICE_EDX_OAUTH2_KEY = os.environ.get("BACKEND_SERVICE_EDX_OAUTH2_KEY", "edx_exams-backend-service-key")
+BACKEND_SERVICE_EDX_OAUTH2_SECRET = os.environ.get("BACKEND_SERVICE_EDX_OAUTH2_SECRET", PLACEHOLDER_SECRET)
+
+# The LMS's JWTs, which callers authenticate with
+JWT_AUTH: dict[str, Any] = {
+    "JWT_AUTH_HEADER_PREFIX": "JWT",
+    "JWT_ISSUER": PLACEHOLDER_SECRET,
+    "JWT_AUDIENCE": None,
+    "JWT_ALGORITHM": "HS256",
+    "JWT_VERIFY_EXPIRATION": True,
+    "JWT_PAYLOAD_GET_USERNAME_HANDLER": lambda payload: payload.get("preferred_username"),
+    "JWT_LEEWAY": 1,
+    "JWT_DECODE_HANDLER": "edx_rest_framework_extensions.auth.jwt.decoder.jwt_decode_handler",
+    "JWT_PUBLIC_SIGNING_JWK_SET": None,
+    "JWT_AUTH_COOKIE": "edx-jwt-cookie",
+    "JWT_AUTH_COOKIE_HEADER_PAYLOAD": "edx-jwt-cookie-header-payload",
+    "JWT_AUTH_COOKIE_SIGNATURE": "edx-jwt-cookie-signature",
+}
+EDX_DRF_EXTENSIONS: dict[str, Any] = {
+    "JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING": {
+        "administrator": "is_staff",
+        "email": "email",
+        "full_name": "full_name",
+        "name": "full_name",
+        "user_id": "lms_user_id",
+    },
+    # In a browser the session of a proctoring launch may be another user's than the JWT's.
+    "ENABLE_SET_REQUEST_USER_FOR_JWT_COOKIE": False,
+}
+
+#: The exam access tokens that we sign and the LMS checks. `JWT_PRIVATE_SIGNING_JWK` is JSON text.
+TOKEN_SIGNING: dict[str, Any] = {
+    "JWT_ISSUER": "http://127.0.0.1:18740",
+    "JWT_SIGNING_ALGORITHM": "RS512",
+    "JWT_SUPPORTED_VERSION": "1.2.0",
+    "JWT_PRIVATE_SIGNING_JWK": PLACEHOLDER_SECRET,
+}
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["edx_exams.apps.api.authentication.JwtAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["edx_exams.apps.api.parsers.BoundedJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "edx_exams.apps.api.negotiation.JSONAlways",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "edx_exams.apps.api.exceptions.exception_handler",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Special exams",
+    "DESCRIPTION": "Timed, proctored and practice exams of Open edX courses: configuration, attempts, access, review.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": r"/api/v1/",
+    "PREPROCESSING_HOOKS": ["edx_exams.apps.api.schema.only_ours"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "edx_exams.apps.api.schema.describe_refusals",
+    ],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "ExamType": "edx_exams.apps.core.exam_types.EXAM_TYPE_CHOICES",
+        "AttemptStatus": "edx_exams.apps.core.statuses.ExamAttemptStatus",
+    },
+}
+
+#: Bytes; a longer request body is answered with 413.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# Where things are
+PLATFORM_NAME = "Your Platform Name Here"
+LMS_ROOT_URL = "http://localhost:18000"
+ROOT_URL = "http://localhost:18740"
+LTI_API_BASE: str | None = None
+LTI_CUSTOM_URL_CLAIM: str | None = None
+LEARNING_MICROFRONTEND_URL = "http://localhost:2000"
+EXAMS_DASHBOARD_MFE_URL = "http://localhost:2020"
+#: Whether courses without a provider here are looked for in the LMS's older exam system.
+LEGACY_EXAMS_ENABLED = True
+
+# E-mail
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = "no-reply@example.com"
+#: Threads that send e-mail beside the requests; 0 sends within them.
+EMAIL_SENDER_THREADS = 2
+
+# Attempts whose time is over
+#: Attempts that the sweep submits in one transaction.
+SWEEP_BATCH_SIZE = 100
+
+# Events
+EXAM_ATTEMPT_EVENTS_KAFKA_TOPIC_NAME = "learning-exam-attempt-lifecycle"
+EVENT_BUS_PRODUCER = "edx_exams.apps.events.producer.OutboxProducer"
+EVENT_BUS_TOPIC_PREFIX = ""
+EVENT_BUS_PRODUCER_CONFIG: dict[str, dict[str, dict[str, Any]]] = {
+    f"org.openedx.learning.exam.attempt.{outcome}.v1": {
+        "learning-exam-attempt-lifecycle": {"event_key_field": "exam_attempt.course_key", "enabled": True}
+    }
+    for outcome in ("submitted", "verified", "rejected", "errored", "reset")
+}
+
+# History
+SIMPLE_HISTORY_DATE_INDEX = False
+
+# Logs
+#: `openedx` (the ecosystem's line) or `json`.
+LOGGING_FORMAT = "openedx"
+LOGGING = logging_configuration(LOGGING_FORMAT)

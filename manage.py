@@ -1,0 +1,11 @@
+#!/usr/bin/env python
+"""Django's command line for this service, with the local settings unless DJANGO_SETTINGS_MODULE says otherwise."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "edx_exams.settings.local")
+    execute_from_command_line(sys.argv)
