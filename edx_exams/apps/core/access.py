@@ -1,0 +1,87 @@
+"""May this learner see this exam's content now? A pure decision, then the token that tells the LMS so."""
+
+import json
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import jwt
+from django.conf import settings
+from django.utils import timezone
+
+from edx_exams.apps.core.attempts import get_current_exam_attempt
+from edx_exams.apps.core.exceptions import ContentAccessDenied
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.roles import is_course_staff
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+
+#: Seconds for which a token is good at most: content must be refused soon after the time is over.
+LONGEST_ACCESS: Final = 60
+
+
+class AccessToken(NamedTuple):
+    """A signed permission to see an exam's content, and the seconds for which it is good."""
+
+    token: str
+    expires_in: int
+
+
+def grant_access(exam: Exam, user: User, *, now: datetime | None = None) -> AccessToken:
+    """
+    Permit this person to see the exam's content now.
+
+    :raises ContentAccessDenied: they may not
+    """
+    now = now or timezone.now()
+    if user.lms_user_id is None:
+        message = "The LMS does not know you by an id yet, and could not check an access token."
+        raise ContentAccessDenied(message)
+    if is_course_staff(user, exam.course_id):
+        seconds = LONGEST_ACCESS
+    else:
+        seconds = decide(exam, get_current_exam_attempt(user.pk, exam.pk), now)
+    return AccessToken(_sign(exam, user.lms_user_id, now, seconds), seconds)
+
+
+def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
+    """
+    For how many seconds from now a learner may see the exam's content.
+
+    :param attempt: the learner's latest of this exam
+    :raises ContentAccessDenied: not at all
+    """
+    is_due = exam.due_date is not None and exam.due_date <= now
+    refusal = "The exam's content is shown while your attempt is in progress and time remains."
+    if attempt and not exam.ends_by(now):
+        seconds = int(attempt.seconds_remaining(now))
+        if attempt.status == ExamAttemptStatus.started and attempt.paused_at is None and seconds > 0:
+            return min(LONGEST_ACCESS, seconds)
+    if is_due:
+        handed_in = attempt is None or attempt.status in (ExamAttemptStatus.submitted, ExamAttemptStatus.verified)
+        if handed_in and not exam.hide_after_due:
+            return LONGEST_ACCESS
+        refusal = "The exam's content is no longer shown, for its due date has passed."
+    raise ContentAccessDenied(refusal)
+
+
+def _sign(exam: Exam, lms_user_id: int, now: datetime, seconds: int) -> str:
+    key, headers = _signing_key(settings.TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"])
+    claims = {
+        "lms_user_id": lms_user_id,
+        "course_id": exam.course_id,
+        "content_id": exam.content_id,
+        "iss": settings.TOKEN_SIGNING["JWT_ISSUER"],
+        "version": settings.TOKEN_SIGNING["JWT_SUPPORTED_VERSION"],
+        "iat": int(now.timestamp()),
+        "exp": int((now + timedelta(seconds=seconds)).timestamp()),
+    }
+    return jwt.encode(claims, key, algorithm=settings.TOKEN_SIGNING["JWT_SIGNING_ALGORITHM"], headers=headers)
+
+
+@lru_cache(maxsize=2)
+def _signing_key(jwk: str) -> tuple[Any, dict[str, str]]:
+    """The private key, parsed once a process (it takes longer than twenty signatures), and what names it in a token."""
+    parsed = json.loads(jwk)
+    return jwt.PyJWK(parsed, algorithm=settings.TOKEN_SIGNING["JWT_SIGNING_ALGORITHM"]).key, (
+        {"kid": parsed["kid"]} if "kid" in parsed else {}
+    )

@@ -1,0 +1,93 @@
+"""
+The public Python API of the domain: what other apps, and operators' scripts, may call.
+
+The positional arguments of each function and their meaning are a promise.
+"""
+
+from edx_exams.apps.core.access import AccessToken, grant_access
+from edx_exams.apps.core.allowances import allowances_of, grant_extra_time, revoke_extra_time
+from edx_exams.apps.core.attempts import (
+    act_as_learner,
+    act_as_staff,
+    begin_again,
+    check_if_exam_timed_out,
+    create_exam_attempt,
+    get_active_attempt_for_user,
+    get_attempt_by_id,
+    get_attempt_for_user_with_attempt_number_and_resource_id,
+    get_attempt_to_change,
+    get_current_exam_attempt,
+    get_exam_attempt_time_remaining,
+    get_exam_attempts,
+    no_such_attempt,
+    reset_exam_attempt,
+    reset_own_attempt,
+    submit_timed_out_attempts,
+    update_attempt_status,
+)
+from edx_exams.apps.core.configurations import (
+    create_or_update_course_exam_configuration,
+    get_course_exam_configuration_by_course_id,
+    get_escalation_email,
+    get_providers,
+)
+from edx_exams.apps.core.exams import (
+    get_course_exam,
+    get_course_exam_by_id,
+    get_course_exams,
+    get_exam_by_content_id,
+    get_exam_by_id,
+    get_exam_provider,
+    get_exam_url_path,
+    get_provider_by_exam_id,
+    is_exam_passed_due,
+    sync_course_exams,
+)
+from edx_exams.apps.core.reviews import Selection, attempts_for_review, review_cells, review_rows
+from edx_exams.apps.core.roles import is_course_staff
+from edx_exams.apps.core.time_limits import get_extra_time
+
+__all__ = [
+    "AccessToken",
+    "Selection",
+    "act_as_learner",
+    "act_as_staff",
+    "allowances_of",
+    "attempts_for_review",
+    "begin_again",
+    "check_if_exam_timed_out",
+    "create_exam_attempt",
+    "create_or_update_course_exam_configuration",
+    "get_active_attempt_for_user",
+    "get_attempt_by_id",
+    "get_attempt_for_user_with_attempt_number_and_resource_id",
+    "get_attempt_to_change",
+    "get_course_exam",
+    "get_course_exam_by_id",
+    "get_course_exam_configuration_by_course_id",
+    "get_course_exams",
+    "get_current_exam_attempt",
+    "get_escalation_email",
+    "get_exam_attempt_time_remaining",
+    "get_exam_attempts",
+    "get_exam_by_content_id",
+    "get_exam_by_id",
+    "get_exam_provider",
+    "get_exam_url_path",
+    "get_extra_time",
+    "get_provider_by_exam_id",
+    "get_providers",
+    "grant_access",
+    "grant_extra_time",
+    "is_course_staff",
+    "is_exam_passed_due",
+    "no_such_attempt",
+    "reset_exam_attempt",
+    "reset_own_attempt",
+    "review_cells",
+    "review_rows",
+    "revoke_extra_time",
+    "submit_timed_out_attempts",
+    "sync_course_exams",
+    "update_attempt_status",
+]

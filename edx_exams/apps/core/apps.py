@@ -1,0 +1,35 @@
+"""The domain app."""
+
+import sqlite3
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+
+def _tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """What every connection needs, whoever configured the database."""
+    if connection.vendor == "sqlite":
+        # Django assumes the smallest SQLite there is and would cut bulk writes into pieces of 999 values.
+        connection.features.max_query_params = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    elif connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            # The server's 50 s would outlive the worker; we run a transaction again instead.
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", [settings.LOCK_WAIT_TIMEOUT])
+
+
+class CoreConfig(AppConfig):
+    """Exams, attempts, who may do what, and everything else that is the domain."""
+
+    name = "edx_exams.apps.core"
+    label = "core"
+    default_auto_field = "django.db.models.AutoField"
+    verbose_name = "Special exams"
+
+    def ready(self) -> None:
+        """Register the checks and the connections' settings."""
+        from edx_exams.apps.core import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
+
+        connection_created.connect(_tune_connection, dispatch_uid="edx_exams.core.tune_connection")

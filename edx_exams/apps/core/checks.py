@@ -1,0 +1,77 @@
+"""System checks: settings with which the service must not run."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.management.base import SystemCheckError
+
+TAG = "edx_exams"
+
+_SECRETS = (
+    "SECRET_KEY",
+    "SOCIAL_AUTH_EDX_OAUTH2_SECRET",
+    "BACKEND_SERVICE_EDX_OAUTH2_SECRET",
+)
+
+
+@register(TAG)
+def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """In production every secret is the deployment's own, and the LMS's keys are known."""
+    if not settings.REFUSE_PLACEHOLDER_SECRETS:
+        return []
+    return [
+        Error(f"{name} {problem}", hint=hint, id=f"edx_exams.E00{number}")
+        for number, (name, problem, hint) in enumerate(_problems(), start=1)
+    ]
+
+
+def _problems() -> Iterator[tuple[str, str, str]]:
+    own = "Put a value of this deployment's own into the file that EDX_EXAMS_CFG names, or into the environment."
+    for name in _SECRETS:
+        if not _is_own(getattr(settings, name, None)):
+            yield name, "is not set, or a placeholder.", own
+    if not _is_own_signing_key(settings.TOKEN_SIGNING.get("JWT_PRIVATE_SIGNING_JWK")):
+        yield "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK']", "is no private RSA JWK of this deployment's own.", own
+    if not has_keys(settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")):
+        hint = "Without the LMS's public keys, tokens with any signature would be taken for genuine."
+        yield "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET']", "is not set, or has no keys.", hint
+
+
+def _is_own(secret: object) -> bool:
+    from edx_exams.settings import base  # noqa: PLC0415  (needed by this check alone)
+
+    known = {None, "", base.PLACEHOLDER_SECRET, "edx_exams-sso-secret", "edx_exams-backend-service-secret"}
+    return secret not in known
+
+
+def _is_own_signing_key(jwk: object) -> bool:
+    from edx_exams.settings import development  # noqa: PLC0415  (needed by this check alone)
+
+    try:
+        key = json.loads(jwk) if isinstance(jwk, str) else {}
+    except ValueError:
+        return False
+    return isinstance(key, dict) and bool(key.get("d")) and key.get("n") != development.SIGNING_JWK["n"]
+
+
+def has_keys(jwk_set: object) -> bool:
+    """Whether this is the JSON text of a JWK set that holds a key."""
+    try:
+        parsed = json.loads(jwk_set) if isinstance(jwk_set, str) else {}
+    except ValueError:
+        return False
+    return isinstance(parsed, dict) and bool(parsed.get("keys"))
+
+
+def require_sound_settings() -> None:
+    """
+    Run our checks, for processes that Django runs none for.
+
+    :raises SystemCheckError: one of them found an error
+    """
+    if errors := [message for message in run_checks(tags=[TAG]) if message.is_serious()]:
+        raise SystemCheckError("\n".join(str(error) for error in errors))

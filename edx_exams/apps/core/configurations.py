@@ -1,0 +1,76 @@
+"""How a course runs its exams: who proctors them, and whom a learner writes to."""
+
+from django.db.models import Q, QuerySet
+
+from edx_exams.apps.core.data import CourseExamConfigurationData
+from edx_exams.apps.core.exams import replace_for_provider
+from edx_exams.apps.core.exceptions import UnknownProvider
+from edx_exams.apps.core.models import CourseExamConfiguration, Exam, ProctoringProvider, User
+from edx_exams.apps.core.transactions import lock_configuration, write_transaction
+
+
+def get_course_exam_configuration_by_course_id(course_id: str) -> CourseExamConfigurationData | None:
+    """The course's configuration, None if it has none."""
+    configuration = _configurations(course_id=course_id).first()
+    if configuration is None:
+        return None
+    return CourseExamConfigurationData(
+        configuration.course_id,
+        configuration.provider,
+        configuration.allow_opt_out,
+        configuration.escalation_email,
+    )
+
+
+def get_escalation_email(exam_id: int) -> str | None:
+    """Whom learners of this exam write to, None if the course names nobody or there is no such exam."""
+    course_id = Exam.objects.filter(pk=exam_id).values_list("course_id", flat=True).first()
+    configuration = _configurations(course_id=course_id).first() if course_id else None
+    return configuration.escalation_email if configuration else None
+
+
+def _configurations(*, course_id: str) -> QuerySet[CourseExamConfiguration]:
+    return CourseExamConfiguration.objects.select_related("provider").filter(course_id__exactly=course_id)
+
+
+def get_providers(org_key: str | None = None) -> QuerySet[ProctoringProvider]:
+    """
+    Vendors of proctoring, by id.
+
+    :param org_key: only those for this organization, or for all
+    """
+    providers = ProctoringProvider.objects.order_by("pk")
+    if org_key is None:
+        return providers
+    return providers.filter(Q(org_key__exactly=org_key) | Q(org_key=None) | Q(org_key=""))
+
+
+@write_transaction
+def create_or_update_course_exam_configuration(
+    course_id: str, provider_name: str | None, escalation_email: str | None, *, by: User | None = None
+) -> None:
+    """
+    Say who proctors a course's exams and whom its learners write to.
+
+    Another provider than before gets exams of its own: every active exam is retired and replaced by a copy. Without a
+    provider there is no escalation address.
+
+    :raises UnknownProvider: there is none of that name
+    """
+    configuration = lock_configuration(course_id)
+    provider = _provider(provider_name) if provider_name is not None else None
+    changed = configuration.provider_id != (provider.pk if provider else None)
+    configuration.provider = provider
+    configuration.escalation_email = escalation_email if provider else None
+    if changed:
+        replace_for_provider(course_id, configuration.provider_id, by=by)
+    configuration.save(update_fields=["provider", "escalation_email", "modified"])
+
+
+def _provider(name: str) -> ProctoringProvider:
+    provider = ProctoringProvider.objects.filter(name__exactly=name).first()
+    if provider is None:
+        known = ", ".join(ProctoringProvider.objects.order_by("name").values_list("name", flat=True)) or "none"
+        message = f"There is no proctoring provider “{name[:100]}”. There are: {known}."
+        raise UnknownProvider(message)
+    return provider

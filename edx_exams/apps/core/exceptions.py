@@ -1,0 +1,75 @@
+"""
+What the domain refuses, and why.
+
+Each exception carries the HTTP status that a request ends with, and words for the person who reads them.
+"""
+
+from typing import ClassVar
+
+
+class ExamBaseException(Exception):
+    """A refusal by the rules of the domain. `str()` of it is shown to the caller."""
+
+    http_status: ClassVar[int] = 400
+    #: The field of the request that is to blame, where it is one.
+    field: ClassVar[str | None] = None
+
+
+class ExamIllegalStatusTransition(ExamBaseException):
+    """The attempt cannot go where it was asked to."""
+
+
+class ExamAttemptOnPastDueExam(ExamBaseException):
+    """The exam's due date has passed."""
+
+
+class ExamDoesNotExist(ExamBaseException):
+    """No such exam, or none that is active."""
+
+
+class ExamAttemptAlreadyExists(ExamBaseException):
+    """The learner has an attempt of this exam."""
+
+
+class ExamAttemptDoesNotExist(ExamBaseException):
+    """No such attempt."""
+
+
+class ExamPermissionDenied(ExamBaseException):
+    """The caller may not do this."""
+
+    http_status = 403
+
+
+class UnknownAction(ExamBaseException):
+    """An action that this caller does not have."""
+
+
+class UnknownProvider(ExamBaseException):
+    """No proctoring provider has this name."""
+
+    field = "provider"
+
+
+class InvalidAllowance(ExamBaseException):
+    """Extra time for someone or something that is not there."""
+
+
+class ContentAccessDenied(ExamBaseException):
+    """The learner may not see the exam's content now."""
+
+    http_status = 403
+
+
+class EventNotRecorded(ExamBaseException):
+    """The event that a change owes could not be stored, so the change did not happen either."""
+
+    http_status = 503
+
+
+class DatabaseBusy(ExamBaseException):
+    """Other requests held the rows for longer than we wait, several times. Nothing has changed; later it will work."""
+
+    http_status = 503
+    #: Seconds after which a client should ask again.
+    retry_after: ClassVar[int] = 2

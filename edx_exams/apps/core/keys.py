@@ -1,0 +1,43 @@
+"""What course ids and content ids say: which of them are keys, and which content belongs to which course."""
+
+from opaque_keys import InvalidKeyError
+from opaque_keys.edx.keys import CourseKey, UsageKey
+
+
+def course_key(course_id: str) -> CourseKey | None:
+    """The key that a course id is, None for an external key or anything else."""
+    try:
+        return CourseKey.from_string(course_id)
+    except InvalidKeyError:
+        return None
+
+
+def usage_key(content_id: str) -> UsageKey | None:
+    """The key of a piece of course content that a content id is, None if it is none."""
+    try:
+        key = UsageKey.from_string(content_id)
+    except InvalidKeyError:
+        return None
+    return key if isinstance(getattr(key, "course_key", None), CourseKey) else None
+
+
+def course_named_by(content_id: str) -> str | None:
+    """
+    The course id that a content id names.
+
+    None where it is no usage key, or an old one (`i4x://…`), which names organization and course but no run.
+    """
+    key = usage_key(content_id)
+    return str(key.course_key) if key and key.course_key.run else None
+
+
+def belongs_to(content_id: str, course_id: str) -> bool:
+    """Whether this is content of that course. An old key, which names no run, belongs to every run of its course."""
+    content, course = usage_key(content_id), course_key(course_id)
+    if content is None or course is None:
+        return False
+    if not content.course_key.run:
+        if (content.course_key.org, content.course_key.course) != (course.org, course.course):
+            return False
+        content = content.map_into_course(course)
+    return bool(content.course_key == course)

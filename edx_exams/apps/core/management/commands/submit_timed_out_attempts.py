@@ -1,0 +1,77 @@
+"""`manage.py submit_timed_out_attempts`: hand in what learners left running."""
+
+import signal
+import threading
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final, override
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from edx_exams.apps.core.api import submit_timed_out_attempts
+from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.exceptions import ExamBaseException
+
+_EXAMPLES: Final = """
+Examples:
+  manage.py submit_timed_out_attempts              once, as from cron
+  manage.py submit_timed_out_attempts --loop 30    every 30 seconds until SIGTERM
+"""
+
+
+class Command(BaseCommand):
+    """Submit every attempt whose time is over, as of the moment at which it was."""
+
+    help = "Submits every attempt whose time is over. Several may run at once: they share the work."
+
+    @override
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(
+            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--loop", type=float, metavar="SECONDS", help="go on, with this pause between two sweeps")
+        parser.add_argument(
+            "--batch-size",
+            type=int,
+            default=settings.SWEEP_BATCH_SIZE,
+            help="attempts in one transaction (default: %(default)s)",
+        )
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["batch_size"] < 1 or (options["loop"] is not None and options["loop"] <= 0):
+            message = "--batch-size and --loop must be above zero."
+            raise CommandError(message)
+        require_sound_settings()
+        if options["loop"] is None:
+            self._sweep(options["batch_size"], threading.Event())
+        else:
+            self._sweep_until_stopped(options["batch_size"], pause=options["loop"])
+
+    def _sweep_until_stopped(self, batch_size: int, *, pause: float) -> None:
+        """Sweep again and again; a database that is away is waited for. SIGTERM ends it after the batch in hand."""
+        stop = threading.Event()
+
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: stop.set())
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                self._sweep(batch_size, stop, quiet=True)
+            except (DatabaseError, InterfaceError, ExamBaseException) as error:
+                self.stderr.write(f"This sweep failed, the next will try again: {type(error).__name__}")
+            stop.wait(pause)
+
+    def _sweep(self, batch_size: int, stop: threading.Event, *, quiet: bool = False) -> None:
+        """One sweep; its last line is a sum. A quiet one says nothing where it did nothing."""
+        total = 0
+        for submitted in submit_timed_out_attempts(batch_size=batch_size):
+            total += submitted
+            if stop.is_set():
+                break
+        if total or not quiet:
+            self.stdout.write(f"{total:,} attempts submitted, for their time was over")

@@ -1,0 +1,256 @@
+"""The tables of the domain, and what a row knows of itself. No workflow: that is `attempts`, `exams` and siblings."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import ClassVar, override
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from model_utils.models import TimeStampedModel
+from simple_history.models import HistoricalRecords
+
+from edx_exams.apps.core import lookups  # noqa: F401  (registers `__exactly`)
+from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+
+#: Time remaining below this counts as none, seconds.
+SHORTEST_TIME_REMAINING = 1.0
+
+
+class User(AbstractUser):
+    """
+    A person, as the LMS's tokens and events introduce them.
+
+    .. pii: User name, e-mail address and full name, as the LMS sends them.
+    .. pii_types: name, username, email_address
+    .. pii_retirement: local_api
+    """
+
+    full_name = models.CharField(_("Full Name"), max_length=255, blank=True, default="")
+    lms_user_id = models.IntegerField(null=True, db_index=True)
+    anonymous_user_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+
+    @override
+    def get_full_name(self) -> str:
+        return self.full_name or super().get_full_name()
+
+    def has_course_staff_permission(self, course_id: str) -> bool:
+        """Whether this person is global staff, or staff of exactly that course in whatever role."""
+        return self.is_staff or self.coursestaffrole_set.filter(course_id__exactly=course_id).exists()
+
+
+class CourseStaffRole(TimeStampedModel):
+    """
+    A person's role in the team of a course.
+
+    .. no_pii:
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    course_id = models.CharField(max_length=255, db_index=True)
+    role = models.CharField(max_length=255, null=True)
+
+    class Meta:
+        db_table = "exams_coursestaffrole"
+        verbose_name = "course staff role"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "course_id", "role"], name="unique_course_staff_role")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role or 'staff'} of {self.course_id}"
+
+
+class ProctoringProvider(TimeStampedModel):
+    """
+    A vendor of proctoring, reached through the LTI tool that `lti_configuration_id` names.
+
+    .. no_pii:
+    """
+
+    name = models.CharField(max_length=255, unique=True, db_index=True)
+    verbose_name = models.CharField(max_length=255, db_index=True)
+    lti_configuration_id = models.CharField(max_length=255, db_index=True)
+    org_key = models.CharField(max_length=255, null=True, blank=True)
+    tech_support_phone = models.CharField(max_length=255, null=True, blank=True)
+    tech_support_email = models.CharField(max_length=255, null=True, blank=True)
+    tech_support_url = models.URLField(max_length=255, null=True, blank=True)
+
+    class Meta:
+        db_table = "exams_proctoringprovider"
+        verbose_name = "proctoring provider"
+
+    def __str__(self) -> str:
+        return self.verbose_name
+
+
+class Exam(TimeStampedModel):
+    """
+    A special exam: one piece of a course's content, with its limits.
+
+    What changes an exam's nature (its type, its provider) retires the row and makes a new one, so that attempts keep
+    the exam they were made for. MySQL and MariaDB ignore the constraint below; `core.exams` keeps what it says on them.
+
+    .. no_pii:
+    """
+
+    resource_id = models.CharField(max_length=255, db_index=True)
+    course_id = models.CharField(max_length=255, db_index=True)
+    provider = models.ForeignKey(ProctoringProvider, on_delete=models.CASCADE, null=True, blank=True)
+    content_id = models.CharField(max_length=255, db_index=True)
+    exam_name = models.TextField()
+    exam_type = models.CharField(max_length=255, choices=EXAM_TYPE_CHOICES, db_index=True)
+    time_limit_mins = models.PositiveIntegerField()
+    due_date = models.DateTimeField(null=True, blank=True)
+    hide_after_due = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=False)
+
+    history = HistoricalRecords(table_name="exams_examhistory")
+
+    class Meta:
+        db_table = "exams_exam"
+        verbose_name = "exam"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["course_id", "content_id"],
+                condition=Q(is_active=True),
+                name="only one exam instance active",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.exam_name
+
+    @property
+    def kind(self) -> ExamType:
+        """What follows from the exam's type. A type that nobody knows counts as timed."""
+        return get_exam_type(self.exam_type) or ExamType(self.exam_type, False, True, False)
+
+    def ends_by(self, now: datetime) -> bool:
+        """Whether the due date has come by `now`. For practice and onboarding exams it never does."""
+        return self.exam_type not in PRACTICE_TYPES and self.due_date is not None and self.due_date <= now
+
+
+class ExamAttempt(TimeStampedModel):
+    """
+    A learner's attempt of an exam. Written by `core.attempts` alone.
+
+    The last three fields belong to the proctoring tool's control of the clock.
+
+    .. no_pii:
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    exam = models.ForeignKey(Exam, on_delete=models.CASCADE)
+    attempt_number = models.PositiveIntegerField()
+    status = models.CharField(max_length=64, choices=ExamAttemptStatus.choices)
+    start_time = models.DateTimeField(null=True, blank=True)
+    end_time = models.DateTimeField(null=True, blank=True)
+    allowed_time_limit_mins = models.IntegerField(null=True, blank=True)
+    extra_time_mins = models.PositiveIntegerField(default=0, db_default=0)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_seconds = models.FloatField(default=0, db_default=0)
+
+    history = HistoricalRecords(table_name="exams_examattempthistory")
+
+    class Meta:
+        db_table = "exams_examattempt"
+        verbose_name = "exam attempt"
+        indexes: ClassVar = [
+            # Finds what the sweep must submit.
+            models.Index(fields=["status", "start_time"], name="examattempt_in_progress")
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.pk}"
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the clock runs."""
+        return self.status in ExamAttemptStatus.in_progress_statuses
+
+    def runs_out_at(self, now: datetime) -> datetime | None:
+        """
+        When the learner's time is over; None for an attempt without start or limit.
+
+        :param now: aware; a pause that has not ended moves the moment on with it
+        """
+        if self.start_time is None or self.allowed_time_limit_mins is None:
+            return None
+        paused = self.paused_seconds
+        if self.paused_at is not None:
+            paused += max((now - self.paused_at).total_seconds(), 0)
+        minutes = self.allowed_time_limit_mins + self.extra_time_mins
+        return self.start_time + timedelta(minutes=minutes, seconds=paused)
+
+    def seconds_remaining(self, now: datetime) -> float:
+        """What is left of the learner's time, in seconds; 0 where it is over or has no start or limit."""
+        end = self.runs_out_at(now)
+        return max((end - now).total_seconds(), 0.0) if end else 0.0
+
+    def is_out_of_time(self, now: datetime) -> bool:
+        """Whether the attempt is in progress though its time is over: it must be submitted."""
+        return self.is_in_progress and self.paused_at is None and self.seconds_remaining(now) < SHORTEST_TIME_REMAINING
+
+
+class AssessmentControlResult(TimeStampedModel):
+    """
+    Something that the proctoring tool did or reported during an attempt.
+
+    .. no_pii:
+    """
+
+    attempt = models.ForeignKey(ExamAttempt, on_delete=models.CASCADE)
+    action_type = models.CharField(max_length=64)
+    incident_time = models.DateTimeField()
+    severity = models.DecimalField(max_digits=3, decimal_places=2)
+    reason_code = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "exams_assessmentcontrolresult"
+        verbose_name = "assessment control result"
+
+    def __str__(self) -> str:
+        return f"{self.action_type} of attempt {self.attempt_id}"
+
+
+class CourseExamConfiguration(TimeStampedModel):
+    """
+    How a course runs its exams. The row is also what writers of the course's exams take turns on.
+
+    .. no_pii:
+    """
+
+    course_id = models.CharField(max_length=255, unique=True, db_index=True)
+    provider = models.ForeignKey(ProctoringProvider, on_delete=models.CASCADE, null=True, blank=True)
+    allow_opt_out = models.BooleanField(default=False)
+    escalation_email = models.EmailField(null=True, blank=True)
+
+    class Meta:
+        db_table = "exams_courseexamconfiguration"
+        verbose_name = "course exam configuration"
+
+    def __str__(self) -> str:
+        return self.course_id
+
+
+class StudentAllowance(TimeStampedModel):
+    """
+    Extra time of a learner for an exam.
+
+    .. no_pii:
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    exam = models.ForeignKey(Exam, on_delete=models.CASCADE)
+    extra_time_mins = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "exams_studentallowance"
+        verbose_name = "student allowance"
+        unique_together = (("user", "exam"),)
+
+    def __str__(self) -> str:
+        return f"{self.extra_time_mins} extra minutes"

@@ -1,0 +1,167 @@
+"""The attempts of a course as its team reviews them: found, ordered, with what the proctoring tool said of each."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, TypedDict
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
+from edx_exams.apps.core.reasons import reason_text
+
+TERMINATE: Final = "terminate"
+
+#: What a review shows of an attempt, and where it stands.
+_FIELDS: Final = {
+    "attempt_id": "pk",
+    "attempt_status": "status",
+    "start_time": "start_time",
+    "end_time": "end_time",
+    "allowed_time_limit_mins": "allowed_time_limit_mins",
+    "exam_id": "exam_id",
+    "exam_type": "exam__exam_type",
+    "exam_display_name": "exam__exam_name",
+    "username": "user__username",
+}
+#: What the tool's verdict says, and where that stands.
+_REVIEW_FIELDS: Final = {
+    "submission_time": "incident_time",
+    "severity": "severity",
+    "submission_reason": "reason_code",
+}
+#: Columns by which attempts can be ordered.
+COLUMNS: Final = (*_FIELDS, *_REVIEW_FIELDS)
+
+
+class Review(TypedDict):
+    """How the proctoring tool ended an attempt."""
+
+    submission_time: datetime
+    severity: str | None
+    submission_reason: str | None
+
+
+class Incident(TypedDict):
+    """Something else that the tool did or reported."""
+
+    action: str
+    incident_time: datetime
+    severity: str | None
+    reason: str | None
+
+
+class Selection(NamedTuple):
+    """Which attempts of an exam, or of all active exams of a course, and in which order."""
+
+    course_id: str
+    exam_id: int | None = None
+    search: str = ""
+    status: str = ""
+    ordering: str = ""
+
+
+def attempts_for_review(selection: Selection) -> QuerySet[ExamAttempt]:
+    """The attempts selected, newest first unless another order is wished for. Nothing is read yet."""
+    if selection.exam_id is None:
+        attempts = ExamAttempt.objects.filter(exam__course_id__exactly=selection.course_id, exam__is_active=True)
+    else:
+        attempts = ExamAttempt.objects.filter(exam_id=selection.exam_id)
+    if selection.search:
+        attempts = attempts.filter(
+            Q(user__username__icontains=selection.search) | Q(user__email__icontains=selection.search)
+        )
+    if selection.status:
+        attempts = attempts.filter(status=selection.status)
+    return _ordered(attempts, selection.ordering)
+
+
+def _ordered(attempts: QuerySet[ExamAttempt], ordering: str) -> QuerySet[ExamAttempt]:
+    column = ordering.removeprefix("-")
+    if column in _REVIEW_FIELDS:
+        verdicts = _terminations().filter(attempt=OuterRef("pk"))
+        attempts = attempts.annotate(wanted=Subquery(verdicts.values(_REVIEW_FIELDS[column])[:1]))
+        wished = F("wanted")
+    elif column:
+        wished = F(_FIELDS[column])
+    else:
+        return attempts.order_by("-created", "-pk")
+    by = wished.desc(nulls_last=True) if ordering.startswith("-") else wished.asc(nulls_last=True)
+    return attempts.order_by(by, "-created", "-pk")
+
+
+def _terminations() -> QuerySet[AssessmentControlResult]:
+    """Verdicts of the tool, the first of each attempt before its others."""
+    return AssessmentControlResult.objects.filter(action_type=TERMINATE).order_by("incident_time", "pk")
+
+
+def review_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False) -> list[dict[str, Any]]:
+    """
+    What a team sees of these attempts: two statements for any number of them.
+
+    :param attempts: as `attempts_for_review` selects them, cut to a page
+    """
+    rows = [dict(zip(_FIELDS, values, strict=True)) for values in attempts.values_list(*_FIELDS.values())]
+    results = _results_of(rows)
+    for row in rows:
+        theirs = results.get(row["attempt_id"], ())
+        row["proctored_review"] = next((_review(result) for result in theirs if result.action_type == TERMINATE), None)
+        if with_incidents:
+            row["incidents"] = [_incident(result) for result in theirs if result.action_type != TERMINATE]
+    return rows
+
+
+def _results_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[int, list[AssessmentControlResult]]:
+    """The tool's results by attempt, oldest first: one statement, for however many attempts."""
+    if not rows:
+        return {}
+    ids = [row["attempt_id"] for row in rows]
+    # By the ids' range and their exams, for a list of a million ids is more than a database takes.
+    results = AssessmentControlResult.objects.filter(
+        attempt_id__range=(min(ids), max(ids)), attempt__exam_id__in={row["exam_id"] for row in rows}
+    )
+    by_attempt: dict[int, list[AssessmentControlResult]] = {}
+    for result in results.order_by("incident_time", "pk"):
+        by_attempt.setdefault(result.attempt_id, []).append(result)
+    return by_attempt
+
+
+def _severity(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _review(result: AssessmentControlResult) -> Review:
+    return {
+        "submission_time": result.incident_time,
+        "severity": _severity(result.severity),
+        "submission_reason": reason_text(result.reason_code),
+    }
+
+
+def _incident(result: AssessmentControlResult) -> Incident:
+    return {
+        "action": result.action_type,
+        "incident_time": result.incident_time,
+        "severity": _severity(result.severity),
+        "reason": reason_text(result.reason_code),
+    }
+
+
+#: Characters at the start of a cell that make spreadsheets take it for a formula.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def review_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """The rows as cells of a spreadsheet, a header first; no name in them can run as a formula."""
+    yield list(COLUMNS)
+    for row in rows:
+        flat = {**row, **(row["proctored_review"] or {})}
+        yield [_cell(flat.get(column)) for column in COLUMNS]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

@@ -1,0 +1,119 @@
+"""
+How the domain writes: one transaction, locks first and in one order, and again after a deadlock.
+
+The order: the course's configuration, then users, then attempts, each by ascending id. Whoever keeps to it cannot
+deadlock with another who does. The first statement of a transaction is the one that waits for its lock: at REPEATABLE
+READ the first plain read fixes what all later ones see, and must not be from before the wait. Rows are never searched
+for with a lock, but locked by their ids: a locking search that finds nothing locks the gap where others want to insert.
+"""
+
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model
+
+from edx_exams.apps.core.exceptions import DatabaseBusy
+from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, User
+
+log = logging.getLogger(__name__)
+
+#: Times that a transaction is run before the caller hears "busy".
+TRIES: Final = 4
+#: Seconds to wait before the second try, doubled for each further one and scattered.
+FIRST_PAUSE: Final = 0.02
+
+#: Errors of MySQL and MariaDB after which the same transaction may well succeed: lock wait time-out, deadlock, and
+#: (MariaDB, snapshot isolation) a row changed since it was read.
+_MYSQL_TRANSIENT: Final = frozenset({1205, 1213, 1020})
+
+
+def is_transient(error: OperationalError) -> bool:
+    """Whether the database gave up on a transaction only because of others at work."""
+    if connection.vendor == "mysql":
+        return bool(error.args) and error.args[0] in _MYSQL_TRANSIENT
+    return "is locked" in str(error)
+
+
+def write_transaction[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Decorate a function whose body is one transaction, run again after a deadlock or lock time-out.
+
+    Called within another transaction it joins that one, and leaves running again to it.
+
+    :raises DatabaseBusy: it did not come through in `TRIES` tries
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return function(*args, **kwargs)
+        for failures in range(TRIES):
+            if failures:
+                time.sleep(FIRST_PAUSE * 2**failures * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except OperationalError as error:
+                if not is_transient(error):
+                    raise
+                log.warning("%s met another transaction (try %d of %d)", function.__name__, failures + 1, TRIES)
+        message = "Too many requests are at work on this right now. Please try again in a moment."
+        raise DatabaseBusy(message)
+
+    return run
+
+
+def lock_users(user_ids: Iterable[int | None], *, skip_locked: bool = False) -> dict[int, User]:
+    """
+    Lock these people's rows until the transaction ends.
+
+    :param user_ids: in any order; None is passed over
+    :param skip_locked: leave out those whom another transaction holds, where the database knows how
+    :returns: the people whose rows are locked now, as they are now, by id
+    """
+    wanted = {user_id for user_id in user_ids if user_id is not None}
+    if not wanted:
+        return {}
+    skip = skip_locked and connection.features.has_select_for_update_skip_locked
+    users = User.objects.select_for_update(skip_locked=skip).filter(pk__in=wanted).order_by("pk")
+    return {user.pk: user for user in users}
+
+
+def lock_attempts(attempt_ids: Iterable[int]) -> dict[int, ExamAttempt]:
+    """Lock these attempts and read them as they are now, by id. Their learners are locked already."""
+    ids = set(attempt_ids)
+    if not ids:
+        return {}
+    attempts = ExamAttempt.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    return {attempt.pk: attempt for attempt in attempts}
+
+
+def lock_configuration(course_id: str) -> CourseExamConfiguration:
+    """
+    Lock the course's configuration, made without a provider where there is none: writers of a course take turns on it.
+
+    Insert-or-keep takes the row's exclusive lock at once; two transactions that looked first would both find nothing
+    and then deadlock over who inserts.
+    """
+    upsert([CourseExamConfiguration(course_id=course_id)], unique=("course_id",), update=("course_id",))
+    return CourseExamConfiguration.objects.select_for_update().get(course_id=course_id)
+
+
+def upsert[M: Model](rows: Sequence[M], *, unique: Sequence[str], update: Sequence[str]) -> None:
+    """
+    Insert rows, or update the named fields of those that exist, in one statement.
+
+    The one home of a difference between databases: SQLite demands to be told the unique fields, MySQL refuses to.
+    """
+    if not rows:
+        return
+    targets: dict[str, Any] = {}
+    if connection.features.supports_update_conflicts_with_target:
+        targets["unique_fields"] = unique
+    type(rows[0])._default_manager.bulk_create(rows, update_conflicts=True, update_fields=update, **targets)
