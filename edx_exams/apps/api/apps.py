@@ -1,0 +1,10 @@
+"""The REST app."""
+
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    """The REST API: authenticates, asks the domain, answers."""
+
+    name = "edx_exams.apps.api"
+    label = "api"

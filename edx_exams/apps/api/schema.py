@@ -1,0 +1,93 @@
+"""What the OpenAPI document says of every endpoint alike: how to authenticate, and what a refusal looks like."""
+
+from typing import Any, Final, override
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers
+
+_REFUSALS = {
+    400: "The request is wrong, or the rules refuse it; nothing has changed",
+    401: "No valid credentials",
+    403: "Not allowed",
+    404: "There is no such thing",
+    413: "The body is too large",
+    415: "The body is no JSON",
+    503: "The database is busy or away; nothing has changed; try again after the seconds in Retry-After",
+}
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    """Why a request was refused."""
+
+    detail = serializers.CharField(help_text="Why, in words that help the person who reads them.")
+    errors = serializers.JSONField(  # type: ignore[assignment]  # hides a property that a shape does not need
+        required=False, help_text="What is wrong with which field, where fields are wrong."
+    )
+
+
+def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
+    """The refusals of an operation, beside those that every operation has."""
+    return {status: OpenApiResponse(RefusalSerializer, description=_REFUSALS[status]) for status in statuses}
+
+
+#: The refusals that every operation has, and those of the operations that read a body.
+_ALWAYS: Final = (401, 403, 503)
+_OF_BODIES: Final = (400, 413, 415)
+
+
+def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwargs: Any) -> dict[str, Any]:
+    """Complete the document: refusals that all operations share, ways to authenticate, paths as they are written."""
+    for operations in result["paths"].values():
+        for method, operation in operations.items():
+            statuses = _ALWAYS if method == "get" else (*_OF_BODIES, *_ALWAYS)
+            for status in statuses:
+                operation["responses"].setdefault(str(status), _refusal(status))
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            operation["security"] = [{"jwtHeader": []}, {"jwtCookies": []}]
+    result["paths"] = {path.removesuffix("/"): operations for path, operations in result["paths"].items()}
+    return result
+
+
+def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str, ...]]:
+    """The document describes our API, not the pages and tokens beside it."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Refusal"}
+    example = {"detail": f"{_REFUSALS[status].partition(';')[0]}."}
+    response: dict[str, Any] = {
+        "description": _REFUSALS[status],
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+    if status == 503:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    return response
+
+
+class JwtScheme(OpenApiAuthenticationExtension):
+    """How callers authenticate."""
+
+    target_class = "edx_exams.apps.api.authentication.JwtAuthentication"
+    name = ["jwtHeader", "jwtCookies"]  # noqa: RUF012  (drf-spectacular's own form)
+
+    @override
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`JWT <token>`, a token of the LMS.",
+            },
+            {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "edx-jwt-cookie-header-payload",
+                "description": "The LMS's split JWT cookies (`edx-jwt-cookie-signature` is the other one), with a CSRF "
+                "token in `X-CSRFToken` where something is written.",
+            },
+        ]

@@ -1,0 +1,326 @@
+"""The shapes of what comes in and goes out. They check and convert; they look nothing up and change nothing."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any, Final, override
+
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from edx_exams.apps.core import keys
+from edx_exams.apps.core.api import get_exam_attempt_time_remaining, get_exam_url_path
+from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
+from edx_exams.apps.core.models import Exam, ExamAttempt
+from edx_exams.apps.core.reviews import COLUMNS
+from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
+
+#: Minutes; some nineteen years. A limit and an allowance together still fit an integer column.
+LONGEST_TIME: Final = 10_000_000
+#: Ids and offsets that an integer column can hold.
+LARGEST_INTEGER: Final = 2**31 - 1
+LONGEST_NAME: Final = 10_000
+#: Years in which every database and every zone can hold a date.
+_YEARS: Final = range(1970, 9999)
+
+Data = serializers.Serializer[Any]
+
+
+class ZonedDateTimeField(serializers.DateTimeField):
+    """A moment. Text without a zone is refused, not guessed at."""
+
+    default_error_messages = {  # noqa: RUF012  (the base class's own form)
+        "no_moment": f"Give a time with its zone, as 2026-11-23T23:59:00Z, in the years {_YEARS[0]} to {_YEARS[-1]}."
+    }
+
+    @override
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            moment = parse_datetime(value) if isinstance(value, str) else None
+            moment = moment.astimezone(UTC) if moment and is_aware(moment) else None
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None or moment.year not in _YEARS:
+            self.fail("no_moment")
+        return moment
+
+
+class MinutesField(serializers.DecimalField):
+    """Minutes, of which fractions are rounded up: nobody gets less than was meant."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=None, min_value=0, max_value=LONGEST_TIME, **kwargs)
+
+    @override
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return math.ceil(super().run_validation(data))
+
+
+class ExamListSerializer(serializers.ListSerializer[Any]):
+    """A course's exams, each piece of content once."""
+
+    @override
+    def validate(self, attrs: Any) -> Any:
+        seen: set[str] = set()
+        errors: list[dict[str, Any]] = []
+        for item in attrs:
+            twice = item["content_id"] in seen
+            errors.append({"content_id": ["This content is named twice in the list."]} if twice else {})
+            seen.add(item["content_id"])
+        if any(errors):
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+class ExamSerializer(Data):
+    """An exam. On write the course comes from the path (`context["course_id"]`)."""
+
+    id = serializers.IntegerField(read_only=True)
+    exam_name = serializers.CharField(max_length=LONGEST_NAME, trim_whitespace=False)
+    course_id = serializers.CharField(read_only=True)
+    content_id = serializers.CharField(max_length=255)
+    time_limit_mins = serializers.IntegerField(min_value=0, max_value=LONGEST_TIME)
+    due_date = ZonedDateTimeField(allow_null=True)
+    exam_type = serializers.ChoiceField(
+        choices=EXAM_TYPE_CHOICES,
+        error_messages={
+            "invalid_choice": f"Not an exam type. There are: {', '.join(n for n, _ in EXAM_TYPE_CHOICES)}."
+        },
+    )
+    hide_after_due = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+
+    class Meta:
+        list_serializer_class = ExamListSerializer
+
+    def validate_content_id(self, value: str) -> str:
+        """It must be content of the course."""
+        if not keys.belongs_to(value, self.context["course_id"]):
+            message = "This is no usage key of content of this course."
+            raise serializers.ValidationError(message)
+        return value
+
+
+class ConfigurationSerializer(Data):
+    """How a course runs its exams."""
+
+    provider = serializers.CharField(allow_null=True, max_length=255)
+    escalation_email = serializers.EmailField(allow_null=True, max_length=254)
+
+    @override
+    def validate(self, attrs: Any) -> Any:
+        if attrs["provider"] is None and attrs["escalation_email"] is not None:
+            message = "A course without a proctoring provider has no escalation address."
+            raise serializers.ValidationError({"escalation_email": [message]})
+        return attrs
+
+
+class ProviderSerializer(Data):
+    """A vendor of proctoring."""
+
+    name = serializers.CharField()
+    verbose_name = serializers.CharField()
+    lti_configuration_id = serializers.CharField()
+
+
+class AccessTokenSerializer(Data):
+    """A permission to see an exam's content, for the LMS."""
+
+    exam_access_token = serializers.CharField(source="token", help_text="JWT that the LMS checks.")
+    exam_access_token_expiration = serializers.IntegerField(source="expires_in", help_text="Seconds.")
+
+
+class CreateAttemptSerializer(Data):
+    """What a learner wants to begin."""
+
+    exam_id = serializers.IntegerField(min_value=0, max_value=LARGEST_INTEGER)
+    start_clock = serializers.BooleanField(required=False, default=False)
+
+
+class AttemptActionSerializer(Data):
+    """What to do with an attempt."""
+
+    action = serializers.CharField(
+        max_length=64,
+        help_text=f"Learners: {', '.join([*LearnerAction, RESET_ACTION])}. Staff: {', '.join(StaffAction)}.",
+    )
+    detail = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default="", help_text="What went wrong, with `error`."
+    )
+
+
+class AttemptIdSerializer(Data):
+    """The attempt that the request was about."""
+
+    exam_attempt_id = serializers.IntegerField()
+
+
+class NothingSerializer(Data):
+    """An empty object."""
+
+
+class StudentAttemptSerializer(Data):
+    """A learner's attempt as the learner sees it. Reads the attempt's exam."""
+
+    attempt_id = serializers.IntegerField(source="pk")
+    attempt_status = serializers.ChoiceField(choices=ExamAttemptStatus.choices, source="status")
+    course_id = serializers.CharField(source="exam.course_id")
+    exam_type = serializers.CharField(source="exam.exam_type")
+    exam_display_name = serializers.CharField(source="exam.exam_name")
+    exam_url_path = serializers.SerializerMethodField()
+    time_remaining_seconds = serializers.SerializerMethodField()
+
+    def get_exam_url_path(self, attempt: ExamAttempt) -> str:
+        """Where the learning MFE shows the exam."""
+        return get_exam_url_path(attempt.exam.course_id, attempt.exam.content_id)
+
+    def get_time_remaining_seconds(self, attempt: ExamAttempt) -> float:
+        """Seconds; 0 where the clock does not run."""
+        return get_exam_attempt_time_remaining(attempt) if attempt.is_in_progress else 0
+
+
+class LearnersExamSerializer(ExamSerializer):
+    """An exam as a learner sees it. `context`: the learner's `attempt` (or None) and `extra_time_mins`, and `now`."""
+
+    type = serializers.CharField(source="exam_type")
+    is_proctored = serializers.BooleanField(source="kind.is_proctored")
+    is_practice_exam = serializers.BooleanField(source="kind.is_practice")
+    backend = serializers.CharField(source="provider.verbose_name", allow_null=True, default=None)
+    passed_due_date = serializers.SerializerMethodField()
+    total_time = serializers.SerializerMethodField(help_text="Minutes, the learner's extra time included.")
+    attempt = serializers.SerializerMethodField(help_text="Empty where there is none.")
+
+    def get_passed_due_date(self, exam: Exam) -> bool:
+        """Whether the exam can no longer be begun."""
+        return exam.ends_by(self.context["now"])
+
+    def get_total_time(self, exam: Exam) -> int:
+        """Minutes."""
+        return exam.time_limit_mins + int(self.context["extra_time_mins"])
+
+    @extend_schema_field(
+        PolymorphicProxySerializer("AttemptOrNothing", [StudentAttemptSerializer, NothingSerializer], None)
+    )
+    def get_attempt(self, exam: Exam) -> dict[str, Any]:
+        """The learner's attempt of it."""
+        attempt = self.context["attempt"]
+        return StudentAttemptSerializer(attempt).data if attempt else {}
+
+
+class LearnersExamAnswerSerializer(Data):
+    """An exam as a learner sees it, empty where there is none."""
+
+    exam = serializers.SerializerMethodField()
+
+    @extend_schema_field(PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, NothingSerializer], None))
+    def get_exam(self, exam: Exam | None) -> dict[str, Any]:
+        """The exam."""
+        return LearnersExamSerializer(exam, context=self.context).data if exam else {}
+
+
+class ProviderSettingsSerializer(Data):
+    """Whom a learner turns to when proctoring does not work."""
+
+    provider_tech_support_email = serializers.CharField(required=False, allow_null=True)
+    provider_tech_support_phone = serializers.CharField(required=False, allow_null=True)
+    provider_tech_support_url = serializers.CharField(required=False, allow_null=True)
+    provider_name = serializers.CharField(required=False)
+    proctoring_escalation_email = serializers.CharField(allow_null=True)
+
+
+class AllowanceSerializer(Data):
+    """A learner's extra time for an exam."""
+
+    id = serializers.IntegerField()
+    exam_id = serializers.IntegerField()
+    user_id = serializers.IntegerField()
+    extra_time_mins = serializers.IntegerField()
+    username = serializers.CharField(source="user.username")
+    exam_name = serializers.CharField(source="exam.exam_name")
+    email = serializers.CharField(source="user.email", allow_blank=True)
+
+
+class ExtraTimeSerializer(Data):
+    """Extra time for a learner, named by username or e-mail address."""
+
+    username = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=150)
+    email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=254)
+    exam_id = serializers.IntegerField(min_value=0, max_value=LARGEST_INTEGER)
+    extra_time_mins = MinutesField(help_text="Minutes; fractions are rounded up.")
+
+    @override
+    def validate(self, attrs: Any) -> Any:
+        if not attrs.get("username") and not attrs.get("email"):
+            message = "Name the learner by username or e-mail address."
+            raise serializers.ValidationError({"username": [message]})
+        return attrs
+
+
+class ReviewSerializer(Data):
+    """How the proctoring tool ended an attempt."""
+
+    submission_time = serializers.DateTimeField()
+    severity = serializers.DecimalField(max_digits=3, decimal_places=2, allow_null=True)
+    submission_reason = serializers.CharField(allow_null=True)
+
+
+class IncidentSerializer(Data):
+    """Something else that the proctoring tool did or reported."""
+
+    action = serializers.CharField()
+    incident_time = serializers.DateTimeField()
+    severity = serializers.DecimalField(max_digits=3, decimal_places=2, allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+
+
+class InstructorAttemptSerializer(Data):
+    """An attempt as the course team sees it."""
+
+    attempt_id = serializers.IntegerField()
+    attempt_status = serializers.ChoiceField(choices=ExamAttemptStatus.choices)
+    start_time = serializers.DateTimeField(allow_null=True)
+    end_time = serializers.DateTimeField(allow_null=True)
+    allowed_time_limit_mins = serializers.IntegerField(allow_null=True)
+    exam_id = serializers.IntegerField()
+    exam_type = serializers.CharField()
+    exam_display_name = serializers.CharField()
+    username = serializers.CharField()
+    proctored_review = ReviewSerializer(allow_null=True)
+    incidents = IncidentSerializer(many=True, required=False, help_text="With `include=incidents` only.")
+
+
+class InstructorAttemptsSerializer(Data):
+    """A page of attempts."""
+
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = InstructorAttemptSerializer(many=True)
+
+
+class AttemptsQuerySerializer(Data):
+    """Which attempts a course team wants to see."""
+
+    exam_id = serializers.IntegerField(required=False, help_text="All active exams of the course where absent.")
+    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=LARGEST_INTEGER)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=LARGEST_INTEGER)
+    search = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=254, help_text="Part of a username or e-mail address."
+    )
+    status = serializers.ChoiceField(choices=ExamAttemptStatus.choices, required=False, allow_blank=True, default="")
+    ordering = serializers.ChoiceField(
+        choices=[sign + column for column in COLUMNS for sign in ("", "-")],
+        required=False,
+        allow_blank=True,
+        default="",
+    )
+    format = serializers.ChoiceField(choices=["json", "csv"], required=False, default="json")
+    include = serializers.ChoiceField(choices=["incidents"], required=False, allow_blank=True, default="")
+
+
+class HealthSerializer(Data):
+    """Whether the service works."""
+
+    overall_status = serializers.ChoiceField(choices=["OK", "UNAVAILABLE"])
+    detailed_status = serializers.DictField(child=serializers.CharField())

@@ -1,0 +1,50 @@
+"""Extra time of a course's learners."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.response import Response
+
+from edx_exams.apps.api.permissions import IsCourseStaff
+from edx_exams.apps.api.schema import refusals
+from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
+from edx_exams.apps.core.api import allowances_of, grant_extra_time, revoke_extra_time
+from edx_exams.apps.core.data import ExtraTime
+
+
+class CourseAllowances(ExamsAPIView):
+    """Extra time of the learners of a course."""
+
+    permission_classes = (IsCourseStaff,)
+
+    @extend_schema(operation_id="list_allowances", responses=serializers.AllowanceSerializer(many=True))
+    def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """List the allowances of the course's active exams."""
+        return Response(serializers.AllowanceSerializer(allowances_of(course_id), many=True).data)
+
+    @extend_schema(
+        operation_id="grant_allowances",
+        request=serializers.ExtraTimeSerializer(many=True),
+        responses={200: None},
+        examples=[OpenApiExample("Extra time", value={"username": "ada", "exam_id": 12, "extra_time_mins": 7.5})],
+    )
+    def post(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """
+        Give learners extra time, replacing what they had: all of them or none.
+
+        A learner whose attempt is in progress gets the difference at once.
+        """
+        grants = self.validated(serializers.ExtraTimeSerializer(data=request.data, many=True))
+        grant_extra_time(course_id, [ExtraTime(**grant) for grant in grants], granted_by=request.user)
+        return Response()
+
+
+class CourseAllowance(ExamsAPIView):
+    """One learner's extra time."""
+
+    permission_classes = (IsCourseStaff,)
+
+    @extend_schema(operation_id="delete_allowance", request=None, responses={204: None, **refusals(404)})
+    def delete(self, request: AuthenticatedRequest, course_id: str, allowance_id: str) -> Response:
+        """Take the extra time back. An attempt in progress keeps what it got."""
+        found(revoke_extra_time(course_id, int(allowance_id)) or None, f"allowance {allowance_id} in {course_id}")
+        return Response(status=204)

@@ -1,0 +1,142 @@
+"""A learner's attempts, and the access to an exam's content that they give."""
+
+from typing import Final
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.response import Response
+
+from edx_exams.apps.api.schema import refusals
+from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
+from edx_exams.apps.core.api import (
+    act_as_learner,
+    act_as_staff,
+    begin_again,
+    check_if_exam_timed_out,
+    create_exam_attempt,
+    get_active_attempt_for_user,
+    get_attempt_to_change,
+    get_current_exam_attempt,
+    get_exam_by_content_id,
+    get_exam_by_id,
+    grant_access,
+    is_course_staff,
+    no_such_attempt,
+    reset_exam_attempt,
+    reset_own_attempt,
+)
+from edx_exams.apps.core.exceptions import ExamPermissionDenied, UnknownAction
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.statuses import RESET_ACTION, LearnerAction, StaffAction
+
+_LEARNER_ACTIONS: Final = (*LearnerAction, RESET_ACTION)
+
+
+class AccessToken(ExamsAPIView):
+    """The permission to see an exam's content."""
+
+    @extend_schema(operation_id="get_access_token", responses={200: serializers.AccessTokenSerializer, **refusals(404)})
+    def get(self, request: AuthenticatedRequest, exam_id: str) -> Response:
+        """Sign an access token for the caller, if they may see the exam's content now."""
+        exam = found(get_exam_by_id(int(exam_id)), f"exam {exam_id}")
+        return Response(serializers.AccessTokenSerializer(grant_access(exam, request.user)).data)
+
+
+class Attempts(ExamsAPIView):
+    """Attempts of the caller."""
+
+    @extend_schema(
+        operation_id="create_attempt",
+        request=serializers.CreateAttemptSerializer,
+        responses=serializers.AttemptIdSerializer,
+        examples=[OpenApiExample("Begin and start", value={"exam_id": 12, "start_clock": True}, request_only=True)],
+    )
+    def post(self, request: AuthenticatedRequest) -> Response:
+        """Create the caller's attempt of an exam, and start its clock where asked to: both or neither."""
+        wanted = self.validated(serializers.CreateAttemptSerializer(data=request.data))
+        attempt_id = create_exam_attempt(wanted["exam_id"], request.user.pk, start_clock=wanted["start_clock"])
+        return Response({"exam_attempt_id": attempt_id})
+
+
+class Attempt(ExamsAPIView):
+    """One attempt: moved on by its learner, judged by course staff."""
+
+    @extend_schema(
+        operation_id="change_attempt",
+        request=serializers.AttemptActionSerializer,
+        responses=serializers.AttemptIdSerializer,
+        examples=[OpenApiExample("Hand in", value={"action": "submit"}, request_only=True)],
+    )
+    def put(self, request: AuthenticatedRequest, attempt_id: str) -> Response:
+        """
+        Do something with an attempt.
+
+        An attempt whose time is over is submitted first. What was done already is answered with 200 and not done again.
+        `reset_attempt` answers the id of the fresh attempt.
+        """
+        wanted = self.validated(serializers.AttemptActionSerializer(data=request.data))
+        attempt, is_own, is_staff = _attempt_and_caller(request, attempt_id)
+        action = wanted["action"]
+        if is_staff and action in StaffAction:
+            changed = act_as_staff(attempt, StaffAction(action), staff=request.user)
+        elif is_own and action in LearnerAction:
+            detail = wanted["detail"] or "" if action == LearnerAction.ERROR else ""
+            changed = act_as_learner(attempt, LearnerAction(action), learner=request.user, detail=detail)
+        elif is_own and action == RESET_ACTION:
+            changed = begin_again(attempt, request.user)
+        else:
+            yours = [*(_LEARNER_ACTIONS if is_own else ()), *(StaffAction if is_staff else ())]
+            message = f"This is no action of yours for this attempt. Yours are: {', '.join(yours)}."
+            raise UnknownAction(message)
+        return Response({"exam_attempt_id": changed})
+
+    @extend_schema(operation_id="reset_attempt", request=None, responses={204: None})
+    def delete(self, request: AuthenticatedRequest, attempt_id: str) -> Response:
+        """Delete an attempt so that its learner can begin again. Learners may for practice exams."""
+        attempt, _, is_staff = _attempt_and_caller(request, attempt_id)
+        if is_staff:
+            reset_exam_attempt(attempt, request.user)
+        else:
+            reset_own_attempt(attempt, request.user)
+        return Response(status=204)
+
+
+def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple[ExamAttempt, bool, bool]:
+    """
+    The attempt, whether it is the caller's own, and whether the caller is staff of its course.
+
+    :raises ExamAttemptDoesNotExist: there is none
+    :raises ExamPermissionDenied: it is neither; the refusal says no more than that of an attempt that does not exist
+    """
+    attempt = get_attempt_to_change(int(attempt_id))
+    is_own = attempt.user_id == request.user.pk
+    is_staff = is_course_staff(request.user, attempt.exam.course_id)
+    if not (is_own or is_staff):
+        raise ExamPermissionDenied(str(no_such_attempt(attempt.pk)))
+    return attempt, is_own, is_staff
+
+
+class LatestAttempt(ExamsAPIView):
+    """The attempt that the caller is in the middle of."""
+
+    @extend_schema(
+        operation_id="get_latest_attempt",
+        parameters=[OpenApiParameter("content_id", str, description="The exam's usage key.")],
+        responses=PolymorphicProxySerializer(
+            "LatestAttempt", [serializers.StudentAttemptSerializer, serializers.NothingSerializer], None
+        ),
+    )
+    def get(self, request: AuthenticatedRequest) -> Response:
+        """
+        Show the caller's latest attempt of an exam or, without one, the attempt in progress, if there is any.
+
+        One whose time is over is submitted first.
+        """
+        exam = get_exam_by_content_id(request.query_params.get("content_id", ""))
+        if exam:
+            attempt = get_current_exam_attempt(request.user.pk, exam.pk)
+        else:
+            attempt = get_active_attempt_for_user(request.user.pk)
+        if attempt is None:
+            return Response({})
+        return Response(serializers.StudentAttemptSerializer(check_if_exam_timed_out(attempt)).data)

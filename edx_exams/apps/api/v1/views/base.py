@@ -1,0 +1,65 @@
+"""What every view of the API has in common."""
+
+from typing import Any, override
+
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from edx_exams.apps.core.models import User
+
+
+class AuthenticatedRequest(Request):
+    """A request that the permissions let through: its user is one of ours."""
+
+    user: User
+
+
+class ExamsAPIView(APIView):
+    """
+    Methods that it does not have are 405, whoever asks; every other refusal is an exception that one handler shapes.
+
+    Preflight requests are answered before they get here, so OPTIONS is a method that no view has.
+    """
+
+    permission_classes = (IsAuthenticated,)
+    http_method_names = [  # noqa: RUF012  (Django's own form)
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+    ]
+
+    @override
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            self.http_method_not_allowed(request, *args, **kwargs)
+        super().initial(request, *args, **kwargs)
+
+    @staticmethod
+    def validated(serializer: BaseSerializer[Any]) -> Any:
+        """
+        What the caller sent, checked and converted.
+
+        :raises ValidationError: something is wrong with it
+        """
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+
+def found[T](thing: T | None, what: str) -> T:
+    """
+    The thing itself.
+
+    :param what: names it where there is none, as in "exam 7"
+    :raises NotFound: there is none
+    """
+    if thing is None:
+        message = f"There is no {what}."
+        raise NotFound(message)
+    return thing

@@ -1,0 +1,115 @@
+"""A course's exams: as Studio pushes them, and as a learner meets one."""
+
+import re
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.response import Response
+
+from edx_exams.apps.api.permissions import IsCourseStaff
+from edx_exams.apps.api.schema import refusals
+from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.core.api import (
+    check_if_exam_timed_out,
+    get_course_exam,
+    get_course_exam_configuration_by_course_id,
+    get_course_exams,
+    get_current_exam_attempt,
+    get_exam_provider,
+    get_extra_time,
+    sync_course_exams,
+)
+from edx_exams.apps.core.data import ExamDefinition
+
+_EXAM = OpenApiExample(
+    "An exam",
+    value={
+        "exam_name": "Midterm",
+        "content_id": "block-v1:Acme+BIO101+2026+type@sequential+block@midterm",
+        "time_limit_mins": 60,
+        "due_date": "2026-12-01T23:59:00Z",
+        "exam_type": "timed",
+        "hide_after_due": False,
+        "is_active": True,
+    },
+    request_only=True,
+)
+
+
+class CourseExams(ExamsAPIView):
+    """The active exams of a course."""
+
+    permission_classes = (IsCourseStaff,)
+
+    @extend_schema(operation_id="list_exams", responses=serializers.ExamSerializer(many=True))
+    def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """List the course's active exams."""
+        return Response(serializers.ExamSerializer(get_course_exams(course_id), many=True).data)
+
+    @extend_schema(
+        operation_id="push_exams",
+        request=serializers.ExamSerializer(many=True),
+        responses={200: serializers.NothingSerializer},
+        examples=[_EXAM],
+    )
+    def patch(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """
+        Make the course's active exams the ones in the body.
+
+        Those that it does not name become inactive. An exam whose type changes is replaced by a new one; its attempts
+        stay with the old one. All or nothing.
+        """
+        serializer = serializers.ExamSerializer(data=request.data, many=True, context={"course_id": course_id})
+        definitions = [ExamDefinition(**exam) for exam in self.validated(serializer)]
+        sync_course_exams(course_id, definitions, by=request.user)
+        return Response({})
+
+
+class LearnersExam(ExamsAPIView):
+    """An exam as the learner who asks meets it."""
+
+    @extend_schema(operation_id="get_learners_exam", responses=serializers.LearnersExamAnswerSerializer)
+    def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
+        """Show the exam and the caller's attempt of it, which is submitted first if its time is over."""
+        now = timezone.now()
+        exam = get_course_exam(course_id, _with_both_slashes(content_id))
+        context: dict[str, Any] = {"now": now}
+        if exam:
+            attempt = get_current_exam_attempt(request.user.pk, exam.pk)
+            context["attempt"] = attempt and check_if_exam_timed_out(attempt, now)
+            context["extra_time_mins"] = get_extra_time(request.user.pk, exam.pk)
+        return Response(serializers.LearnersExamAnswerSerializer(exam, context=context).data)
+
+
+def _with_both_slashes(content_id: str) -> str:
+    """An old usage key as it was sent: servers on the way merge the slashes of `i4x://`."""
+    return re.sub(r"^i4x:/(?!/)", "i4x://", content_id)
+
+
+class ProviderSettings(ExamsAPIView):
+    """Whom a learner turns to when proctoring does not work."""
+
+    @extend_schema(operation_id="get_provider_settings", responses=serializers.ProviderSettingsSerializer)
+    def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
+        """Show the provider's technical support and the course's escalation address."""
+        configuration = get_course_exam_configuration_by_course_id(course_id)
+        answer = {"proctoring_escalation_email": configuration.escalation_email if configuration else None}
+        if provider := get_exam_provider(course_id, int(exam_id)):
+            answer |= {
+                "provider_tech_support_email": provider.tech_support_email,
+                "provider_tech_support_phone": provider.tech_support_phone,
+                "provider_tech_support_url": provider.tech_support_url,
+                "provider_name": provider.verbose_name,
+            }
+        return Response(answer)
+
+
+class Onboarding(ExamsAPIView):
+    """Onboarding exams, which live in the older exam system only."""
+
+    @extend_schema(operation_id="get_onboarding", responses=refusals(404))
+    def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """Answer that this course has no onboarding exam."""
+        return Response({"detail": "This course has no onboarding exam."}, status=404)

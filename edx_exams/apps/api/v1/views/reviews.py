@@ -1,0 +1,56 @@
+"""The attempts of a course as its team reviews them."""
+
+import csv
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.pagination import LimitOffsetPagination
+
+from edx_exams.apps.api.permissions import IsCourseStaff
+from edx_exams.apps.api.schema import refusals
+from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
+from edx_exams.apps.core.api import Selection, attempts_for_review, get_course_exam_by_id, review_cells, review_rows
+
+
+class CourseAttempts(ExamsAPIView):
+    """The attempts of a course."""
+
+    permission_classes = (IsCourseStaff,)
+
+    @extend_schema(
+        operation_id="list_attempts",
+        parameters=[serializers.AttemptsQuerySerializer],
+        responses={
+            (200, "application/json"): serializers.InstructorAttemptsSerializer,
+            (200, "text/csv"): OpenApiTypes.STR,
+            **refusals(400, 404),
+        },
+    )
+    def get(self, request: AuthenticatedRequest, course_id: str) -> HttpResponseBase:
+        """List the attempts of an exam, or of all active exams of the course: newest first, in pages, or as CSV."""
+        wanted = self.validated(serializers.AttemptsQuerySerializer(data=request.query_params.dict()))
+        exam_id = wanted.get("exam_id")
+        if exam_id is not None:
+            found(get_course_exam_by_id(course_id, exam_id), f"exam {exam_id} in {course_id}")
+        attempts = attempts_for_review(
+            Selection(course_id, exam_id, wanted["search"], wanted["status"], wanted["ordering"])
+        )
+        if wanted["format"] == "csv":
+            return _as_csv(review_rows(attempts))
+        pages = LimitOffsetPagination()
+        pages.request, pages.limit, pages.offset = request, wanted["limit"], wanted["offset"]
+        pages.count = attempts.count()
+        page = attempts[pages.offset : pages.offset + pages.limit]
+        return pages.get_paginated_response(review_rows(page, with_incidents=wanted["include"] == "incidents"))
+
+
+def _as_csv(rows: Sequence[Any]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="attempts.csv"'
+    csv.writer(response).writerows(review_cells(rows))
+    return response

@@ -1,0 +1,30 @@
+"""Everything that the service answers."""
+
+from auth_backends.urls import oauth2_urlpatterns
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from edx_exams.apps.api import pages
+
+admin.site.site_header = admin.site.site_title = "Special exams"
+
+urlpatterns = [
+    *oauth2_urlpatterns,
+    path("", pages.home, name="home"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("edx_exams.apps.api.v1.urls")),
+    re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api-docs/redoc/?\Z", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path(r"^api-docs/?\Z", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    re_path(r"^health/?\Z", pages.health, name="health"),
+    re_path(r"^auto_auth/?\Z", pages.auto_auth, name="auto-auth"),
+    re_path(r"^browser_lock/?\Z", pages.browser_lock, name="browser-lock"),
+    path("", include("csrf.urls")),
+    path("api/", pages.not_found),
+]
+
+handler400 = pages.bad_request
+handler403 = pages.permission_denied
+handler404 = pages.not_found
+handler500 = pages.server_error
