@@ -246,6 +246,9 @@ EVENT_BUS_PRODUCER_CONFIG: dict[str, dict[str, dict[str, Any]]] = {
 # History
 SIMPLE_HISTORY_DATE_INDEX = False
 
+# Monitoring: a list of back-ends of edx-django-utils (New Relic, Datadog, OpenTelemetry); none is installed by us.
+OPENEDX_TELEMETRY: list[str] = []
+
 # Logs
 #: `openedx` (the ecosystem's line) or `json`.
 LOGGING_FORMAT = "openedx"

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from edx_exams.logs import logging_configuration
 from edx_exams.settings.base import *  # noqa: F403
+from edx_exams.settings.base import INSTALLED_APPS
 
 #: Dictionaries that the file need not repeat in full.
 MERGED = ("JWT_AUTH", "EDX_DRF_EXTENSIONS", "TOKEN_SIGNING")
@@ -21,6 +22,7 @@ MERGED = ("JWT_AUTH", "EDX_DRF_EXTENSIONS", "TOKEN_SIGNING")
 UNPACKED = ("FILE_STORAGE_BACKEND", "MEDIA_STORAGE_BACKEND")
 
 DEBUG = False
+INSTALLED_APPS = [*INSTALLED_APPS, "release_util"]  # migration commands of Open edX's deployment pipelines
 ALLOWED_HOSTS = ["*"]
 EMAIL_BACKEND = "django_ses.SESBackend"
 REFUSE_PLACEHOLDER_SECRETS = True

@@ -33,6 +33,14 @@ def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
     return {status: OpenApiResponse(RefusalSerializer, description=_REFUSALS[status]) for status in statuses}
 
 
+_PATH_PARAMETERS: Final = {
+    "course_id": "Id of the course, raw or percent-encoded: `course-v1:Org+Num+Run`, `Org/Num/Run` or an external key.",
+    "content_id": "Usage key of the exam's content: `block-v1:…` or `i4x://…`.",
+    "exam_id": "Id of the exam.",
+    "attempt_id": "Id of the attempt.",
+    "allowance_id": "Id of the allowance.",
+}
+
 #: The refusals that every operation has, and those of the operations that read a body.
 _ALWAYS: Final = (401, 403, 503)
 _OF_BODIES: Final = (400, 413, 415)
@@ -46,9 +54,20 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
             for status in statuses:
                 operation["responses"].setdefault(str(status), _refusal(status))
             operation["responses"] = dict(sorted(operation["responses"].items()))
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter.update(_path_parameter(parameter["name"], parameter["schema"]))
             operation["security"] = [{"jwtHeader": []}, {"jwtCookies": []}]
     result["paths"] = {path.removesuffix("/"): operations for path, operations in result["paths"].items()}
     return result
+
+
+def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """What a parameter of a path is, by its name."""
+    description = _PATH_PARAMETERS[name]
+    if name in ("course_id", "content_id"):
+        return {"description": description, "schema": schema}
+    return {"description": description, "schema": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}}
 
 
 def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -11,11 +11,12 @@ from django.core.management.base import SystemCheckError
 
 TAG = "edx_exams"
 
-_SECRETS = (
-    "SECRET_KEY",
-    "SOCIAL_AUTH_EDX_OAUTH2_SECRET",
-    "BACKEND_SERVICE_EDX_OAUTH2_SECRET",
-)
+#: Secrets that every deployment has, and the check's id for each.
+_SECRETS: Final = {
+    "SECRET_KEY": "E001",
+    "SOCIAL_AUTH_EDX_OAUTH2_SECRET": "E002",
+    "BACKEND_SERVICE_EDX_OAUTH2_SECRET": "E003",
+}
 
 
 @register(TAG)
@@ -23,22 +24,21 @@ def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     """In production every secret is the deployment's own, and the LMS's keys are known."""
     if not settings.REFUSE_PLACEHOLDER_SECRETS:
         return []
-    return [
-        Error(f"{name} {problem}", hint=hint, id=f"edx_exams.E00{number}")
-        for number, (name, problem, hint) in enumerate(_problems(), start=1)
-    ]
+    return list(_problems())
 
 
-def _problems() -> Iterator[tuple[str, str, str]]:
+def _problems() -> Iterator[CheckMessage]:
     own = "Put a value of this deployment's own into the file that EDX_EXAMS_CFG names, or into the environment."
-    for name in _SECRETS:
+    for name, number in _SECRETS.items():
         if not _is_own(getattr(settings, name, None)):
-            yield name, "is not set, or a placeholder.", own
+            yield Error(f"{name} is not set, or a placeholder.", hint=own, id=f"edx_exams.{number}")
     if not _is_own_signing_key(settings.TOKEN_SIGNING.get("JWT_PRIVATE_SIGNING_JWK")):
-        yield "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK']", "is no private RSA JWK of this deployment's own.", own
+        problem = "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK'] is no private RSA JWK of this deployment's own."
+        yield Error(problem, hint=own, id="edx_exams.E004")
     if not has_keys(settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")):
         hint = "Without the LMS's public keys, tokens with any signature would be taken for genuine."
-        yield "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET']", "is not set, or has no keys.", hint
+        problem = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET'] is not set, or has no keys."
+        yield Error(problem, hint=hint, id="edx_exams.E005")
 
 
 def _is_own(secret: object) -> bool:
