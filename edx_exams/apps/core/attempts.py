@@ -5,8 +5,10 @@ Each public write is one transaction: lock the people and the attempt, look agai
 and the event that the change owes. E-mail follows the commit.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import Final
 
 from django.db import connection
@@ -23,6 +25,7 @@ from edx_exams.apps.core.exceptions import (
     ExamDoesNotExist,
     ExamIllegalStatusTransition,
     ExamPermissionDenied,
+    LearnerDoesNotExist,
 )
 from edx_exams.apps.core.history import save_with_history, sign
 from edx_exams.apps.core.models import SHORTEST_TIME_REMAINING, Exam, ExamAttempt, User
@@ -39,6 +42,8 @@ from edx_exams.apps.core.statuses import (
 )
 from edx_exams.apps.core.time_limits import minutes_allowed
 from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
+
+log = logging.getLogger(__name__)
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -115,13 +120,17 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
     Create the learner's attempt of an exam, and start it at once where asked to: both or neither.
 
     :returns: the attempt's id
+    :raises LearnerDoesNotExist: nobody has this user id
     :raises ExamDoesNotExist: no active exam has this id
     :raises ExamAttemptOnPastDueExam: its due date has passed
     :raises ExamAttemptAlreadyExists: the learner has an attempt of it
     :raises ExamIllegalStatusTransition: it may not be started now
     """
-    now = now or timezone.now()
-    learner = lock_users([user_id])[user_id]
+    learner = lock_users([user_id]).get(user_id)
+    if learner is None:
+        message = f"There is no learner {user_id}."
+        raise LearnerDoesNotExist(message)
+    now = now or timezone.now()  # after the wait for the lock: what follows happens now
     exam = Exam.objects.filter(pk=exam_id, is_active=True).first()
     if exam is None:
         raise _no_such_exam(exam_id)
@@ -231,7 +240,7 @@ def update_attempt_status(attempt_id: int, to_status: str, *, by: User | None = 
 
 def _carry_out(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None) -> int:
     """Make a move; where time had run out, that is committed even if the move is then refused."""
-    refusal = _carry_out_locked(attempt, move, by=by, reason=reason, now=now or timezone.now())
+    refusal = _carry_out_locked(attempt, move, by=by, reason=reason, now=now)
     if refusal:
         raise refusal
     return attempt.pk
@@ -239,9 +248,10 @@ def _carry_out(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str
 
 @write_transaction
 def _carry_out_locked(
-    attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime
+    attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None
 ) -> ExamBaseException | None:
     attempt = _locked(attempt, by=by)
+    now = now or timezone.now()
     was_out_of_time = _submit_if_out_of_time(attempt, now)
     try:
         _move(attempt, move, by=by, reason=reason, now=now)
@@ -387,25 +397,32 @@ def submit_timed_out_attempts(*, batch_size: int, now: datetime | None = None) -
     limit = ExpressionWrapper(
         (F("allowed_time_limit_mins") + F("extra_time_mins")) * _MINUTE, output_field=DurationField()
     )
-    candidates = (
-        ExamAttempt.objects.filter(
-            Q(start_time=None)
-            | Q(allowed_time_limit_mins=None)
-            | Q(start_time__lte=now + timedelta(seconds=SHORTEST_TIME_REMAINING) - limit),
-            status__in=sorted(ExamAttemptStatus.in_progress_statuses),
-            paused_at=None,
-        )
-        .select_related("exam")
-        .order_by("pk")
+    candidates = ExamAttempt.objects.filter(
+        Q(start_time=None)
+        | Q(allowed_time_limit_mins=None)
+        | Q(start_time__lte=now + timedelta(seconds=SHORTEST_TIME_REMAINING) - limit),
+        status__in=sorted(ExamAttemptStatus.in_progress_statuses),
+        paused_at=None,
     )
-    last = 0
-    while batch := list(candidates.filter(pk__gt=last)[:batch_size]):
-        last = batch[-1].pk
-        yield _submit_batch(batch, now)
+    # All ids at once, in no order, or the database would walk through the whole table by its primary key.
+    for ids in batched(list(candidates.values_list("pk", flat=True)), batch_size):
+        batch = ExamAttempt.objects.filter(pk__in=ids).select_related("exam").order_by("pk")
+        yield _submit_batch_or_each(list(batch), now)
+
+
+def _submit_batch_or_each(batch: Sequence[ExamAttempt], now: datetime) -> int:
+    """Submit a batch; where that is refused, one by one, so that one attempt does not hold up the others."""
+    try:
+        return _submit_batch(batch, now)
+    except ExamBaseException as refusal:
+        if len(batch) == 1:
+            log.error("Attempt %d is out of time and was not submitted: %s", batch[0].pk, type(refusal).__name__)
+            return 0
+    return sum(_submit_batch_or_each([attempt], now) for attempt in batch)
 
 
 @write_transaction
-def _submit_batch(batch: list[ExamAttempt], now: datetime) -> int:
+def _submit_batch(batch: Sequence[ExamAttempt], now: datetime) -> int:
     learners = lock_users((attempt.user_id for attempt in batch), skip_locked=True)
     attempts = lock_attempts(attempt.pk for attempt in batch if attempt.user_id in learners)
     submitted = 0

@@ -35,6 +35,10 @@ class ExamAttemptDoesNotExist(ExamBaseException):
     """No such attempt."""
 
 
+class LearnerDoesNotExist(ExamBaseException):
+    """Nobody has this user id."""
+
+
 class ExamPermissionDenied(ExamBaseException):
     """The caller may not do this."""
 
