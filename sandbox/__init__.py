@@ -1,0 +1,1 @@
+"""A stand-in for the rest of the platform, for trying the exam service out. Not shipped in the package."""

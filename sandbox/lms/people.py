@@ -1,0 +1,70 @@
+"""Who can sign in to the sandbox."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox.lms.courses import DEMO_COURSE, OTHER_COURSE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """
+    A user of the LMS.
+
+    :param user_id: the LMS's own id, the token's ``user_id``
+    :param role: what to expect of them, for the sign-in page
+    :param teaches: ids of the courses whose staff pages are offered to them; the exam service decides what they may do
+    :param administrator: global staff
+    """
+
+    username: str
+    name: str
+    user_id: int
+    role: str
+    teaches: tuple[str, ...] = ()
+    administrator: bool = False
+
+    @property
+    def email(self) -> str:
+        """Address in a domain that reaches nobody."""
+        return f"{self.username}@example.com"
+
+    @property
+    def initials(self) -> str:
+        """Two letters for the picture that nobody took."""
+        return "".join(word[0] for word in self.name.split())[:2]
+
+    @property
+    def is_learner(self) -> bool:
+        """Whether this person takes exams here rather than running them."""
+        return not self.teaches and not self.administrator
+
+
+PEOPLE: Final = (
+    Person(username="amina", name="Amina Diallo", user_id=101, role="Learner"),
+    Person(username="bruno", name="Bruno Keller", user_id=102, role="Learner"),
+    Person(username="chiyo", name="Chiyo Tanaka", user_id=103, role="Learner"),
+    Person(
+        username="frida",
+        name="Frida Lindqvist",
+        user_id=201,
+        role=f"Course staff of {DEMO_COURSE.number}",
+        teaches=(DEMO_COURSE.id,),
+    ),
+    Person(
+        username="omar",
+        name="Omar Haddad",
+        user_id=202,
+        role=f"Course staff of {OTHER_COURSE.number}",
+        teaches=(OTHER_COURSE.id,),
+    ),
+    Person(
+        username="priya",
+        name="Priya Nair",
+        user_id=301,
+        role="Operator, global staff",
+        teaches=(DEMO_COURSE.id, OTHER_COURSE.id),
+        administrator=True,
+    ),
+)
+BY_USERNAME: Final = {person.username: person for person in PEOPLE}

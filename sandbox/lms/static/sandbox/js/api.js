@@ -1,0 +1,114 @@
+// Talking to the exam service across origins, as the platform's MFEs do: identity in cookies that the LMS keeps fresh,
+// a CSRF token of the exam service with every request that changes something.
+
+import { facts } from "./dom.js";
+
+const IDENTITY_COOKIE = "edx-jwt-cookie-header-payload";
+const EXPIRY_MARGIN_SECONDS = 10;
+const SAFE = new Set(["GET", "HEAD"]);
+
+/** The exam service said no, or nothing at all. */
+export class Refusal extends Error {
+  constructor(status, message, reasons = []) {
+    super(message);
+    this.status = status;
+    this.reasons = reasons;
+  }
+}
+
+let csrfToken = null;
+let refreshing = null;
+
+/** Call `/api/v1/<path>`; resolves to the answer's JSON (null where there is none). */
+export async function exams(path, { method = "GET", body, query } = {}) {
+  if (!identityIsFresh()) await refreshIdentity();
+  let response = await send(path, method, body, query);
+  if (response.status === 401) {
+    // The cookies or the CSRF token went stale between two calls: renew both, once.
+    csrfToken = null;
+    await refreshIdentity();
+    response = await send(path, method, body, query);
+  }
+  return answer(response);
+}
+
+/** Fetch something of the LMS's own. */
+export async function lms(url) {
+  return answer(await reach(url, { credentials: "same-origin" }));
+}
+
+export const segment = encodeURIComponent;
+
+export function examsAddress(path, query) {
+  const url = new URL(`/api/v1/${path}`, facts.examsUrl);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
+async function send(path, method, body, query) {
+  const headers = { Accept: "application/json", "USE-JWT-COOKIE": "true" };
+  if (!SAFE.has(method)) {
+    csrfToken ??= (await answer(await reach(new URL("/csrf/api/v1/token", facts.examsUrl), { credentials: "include" }))).csrfToken;
+    headers["X-CSRFToken"] = csrfToken;
+  }
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  return reach(examsAddress(path, query), {
+    method, headers, credentials: "include", body: body === undefined ? undefined : JSON.stringify(body),
+  });
+}
+
+async function reach(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch {
+    throw new Refusal(0, "The exam service cannot be reached. Check that it is running, then try again.");
+  }
+}
+
+async function answer(response) {
+  const text = await response.text();
+  let data = null;
+  try {
+    data = text ? JSON.parse(text) : null;
+  } catch {
+    if (response.ok) throw new Refusal(response.status, "The exam service gave an answer that makes no sense.");
+  }
+  if (response.ok) return data;
+  throw new Refusal(response.status, data?.detail ?? `The exam service refused this (status ${response.status}).`, reasonsIn(data?.errors));
+}
+
+/** The leaves of a nested structure of validation errors, each with where it stands. */
+function reasonsIn(errors, where = "") {
+  if (errors === null || errors === undefined) return [];
+  if (typeof errors !== "object") return [where ? `${where}: ${errors}` : String(errors)];
+  return Object.entries(errors).flatMap(([key, value]) => {
+    const isNumber = /^\d+$/.test(key);
+    const leaf = isNumber && typeof value !== "object";
+    const name = isNumber ? `item ${Number(key) + 1}` : key;
+    return reasonsIn(value, leaf ? where : [where, name].filter(Boolean).join(", "));
+  });
+}
+
+function identityIsFresh() {
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith(`${IDENTITY_COOKIE}=`));
+  if (!cookie) return false;
+  try {
+    const payload = cookie.slice(IDENTITY_COOKIE.length + 1).split(".")[1];
+    const { exp } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    return exp - Date.now() / 1000 > EXPIRY_MARGIN_SECONDS;
+  } catch {
+    return false;
+  }
+}
+
+async function refreshIdentity() {
+  // Several calls at once share one refresh.
+  refreshing ??= reach(facts.refreshUrl, { method: "POST", credentials: "same-origin" }).finally(() => { refreshing = null; });
+  const response = await refreshing;
+  if (response.status === 401) {
+    location.assign(`${facts.signInUrl}?next=${segment(location.pathname + location.search)}`);
+    throw new Refusal(401, "You are signed out.");
+  }
+}

@@ -1,0 +1,146 @@
+// The instructors' dashboard: attempts of the course, found, reviewed, reset.
+
+import { exams, examsAddress, segment } from "./api.js";
+import { byId, confirmed, during, el, facts, field, notify, options, problem, show } from "./dom.js";
+import { STATUSES, dateAndTime, isRunning, isUnbegun, plural, statusOf } from "./words.js";
+
+const PAGE_SIZE = 25;
+const SEARCH_DELAY_MILLISECONDS = 250;
+const path = `instructor_view/course_id/${segment(facts.courseId)}/attempts`;
+const COLUMNS = [
+  ["username", "Learner"], ["exam_display_name", "Exam"], ["attempt_status", "Status"],
+  ["start_time", "Started"], ["end_time", "Ended"], ["allowed_time_limit_mins", "Time"],
+];
+
+const query = { search: "", exam_id: "", status: "", ordering: "", limit: PAGE_SIZE, offset: 0 };
+let newest = 0;
+
+const table = el("div");
+const csv = el("a", { className: "button button--quiet" }, "Download CSV");
+
+/** Change what is asked for, from the first page on unless told otherwise. */
+function ask(changes) {
+  Object.assign(query, { offset: 0 }, changes);
+  return load();
+}
+
+async function load() {
+  const turn = ++newest;
+  csv.href = examsAddress(path, { ...query, limit: "", offset: "", format: "csv" });
+  try {
+    const page = await exams(path, { query });
+    // While somebody types, answers may overtake each other; the newest question's is shown.
+    if (turn === newest) show(table, page.count ? [list(page), pager(page)] : nothing());
+  } catch (error) {
+    if (turn === newest) show(table, problem(error, load));
+  }
+}
+
+function nothing() {
+  const filtered = query.search || query.exam_id || query.status;
+  return el("div", { className: "empty" },
+    el("h2", {}, filtered ? "No attempt matches" : "No attempts yet"),
+    el("p", {}, filtered ? "Try fewer words, or another exam or status." : "As soon as a learner begins an exam, the attempt stands here."));
+}
+
+function list({ results }) {
+  return el("div", { className: "table-frame", tabIndex: 0, role: "region", "aria-label": "Attempts" },
+    el("table", {},
+      el("thead", {}, el("tr", {}, COLUMNS.map(heading), el("th", {}, el("span", { className: "visually-hidden" }, "Actions")))),
+      el("tbody", {}, results.map(line))));
+}
+
+function heading([column, name]) {
+  const direction = query.ordering === column ? "ascending" : query.ordering === `-${column}` ? "descending" : null;
+  const next = direction === "ascending" ? `-${column}` : column;
+  return el("th", { scope: "col", "aria-sort": direction },
+    el("button", { className: "sort", type: "button", onclick: () => ask({ ordering: next }) }, name,
+      el("span", { "aria-hidden": "true" }, { ascending: " ↑", descending: " ↓" }[direction] ?? "")));
+}
+
+function line(attempt) {
+  const status = statusOf(attempt.attempt_status);
+  return el("tr", { "data-attempt-id": attempt.attempt_id },
+    el("th", { scope: "row" }, attempt.username),
+    el("td", {}, attempt.exam_display_name),
+    el("td", {}, el("span", { className: `badge badge--${status.tone}` }, status.name),
+      attempt.proctored_review ? el("span", { className: "note" }, attempt.proctored_review.submission_reason) : null),
+    el("td", { className: "nowrap" }, dateAndTime(attempt.start_time)),
+    el("td", { className: "nowrap" }, dateAndTime(attempt.end_time)),
+    el("td", { className: "nowrap" }, attempt.allowed_time_limit_mins === null ? "–" : `${attempt.allowed_time_limit_mins} min`),
+    el("td", {}, el("div", { className: "row row--tight" }, actions(attempt))));
+}
+
+function actions(attempt) {
+  const reviewable = !isRunning(attempt) && !isUnbegun(attempt);
+  const make = (text, work, kind = "") => {
+    const button = el("button", {
+      className: `button button--small button--quiet ${kind}`, type: "button", "aria-label": `${text} the attempt of ${attempt.username}`,
+      onclick: () => during(button, work).then(load),
+    }, text);
+    return button;
+  };
+  const review = (action, done) => async () => {
+    await exams(`exams/attempt/${attempt.attempt_id}`, { method: "PUT", body: { action } });
+    notify(`The attempt of ${attempt.username} is ${done}.`);
+  };
+  return [
+    reviewable && attempt.attempt_status !== "verified" ? make("Verify", review("verify", "verified")) : null,
+    reviewable && attempt.attempt_status !== "rejected" ? make("Reject", review("reject", "rejected")) : null,
+    make("Reset", () => reset(attempt), "button--danger-quiet"),
+  ];
+}
+
+async function reset(attempt) {
+  const wanted = await confirmed({
+    title: `Reset the attempt of ${attempt.username}?`,
+    text: `The attempt at “${attempt.exam_display_name}” is deleted, and the learner may begin again. This cannot be undone.`,
+    action: "Reset the attempt",
+  });
+  if (!wanted) return;
+  await exams(`exams/attempt/${attempt.attempt_id}`, { method: "DELETE" });
+  notify(`The attempt of ${attempt.username} is reset.`);
+}
+
+function pager({ count }) {
+  const first = query.offset + 1;
+  const last = Math.min(query.offset + PAGE_SIZE, count);
+  const turn = (text, offset, possible) =>
+    el("button", { className: "button button--small button--quiet", type: "button", disabled: !possible, onclick: () => ask({ offset }) }, text);
+  return el("div", { className: "row row--spread" },
+    el("p", { className: "muted", role: "status" }, count > PAGE_SIZE ? `${first} to ${last} of ${plural(count, "attempt")}` : plural(count, "attempt")),
+    count > PAGE_SIZE ? el("div", { className: "row row--tight" },
+      turn("Previous", Math.max(0, query.offset - PAGE_SIZE), query.offset > 0),
+      turn("Next", query.offset + PAGE_SIZE, last < count)) : null);
+}
+
+function filters(examList) {
+  let pause = null;
+  const search = el("input", {
+    type: "search", placeholder: "Username or e-mail",
+    oninput: () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => ask({ search: search.value.trim() }), SEARCH_DELAY_MILLISECONDS);
+    },
+  });
+  const choice = (name, all, choices) =>
+    options(el("select", { onchange: (event) => ask({ [name]: event.target.value }) }), [["", all], ...choices], "");
+  return el("form", { className: "filters", role: "search", onsubmit: (event) => { event.preventDefault(); load(); } },
+    field("Search", search),
+    field("Exam", choice("exam_id", "All exams", examList.map((exam) => [String(exam.id), exam.exam_name]))),
+    field("Status", choice("status", "Any status", Object.entries(STATUSES).map(([value, { name }]) => [value, name]))),
+    el("div", { className: "row row--tight filters__end" },
+      el("button", { className: "button button--quiet" }, "Refresh"), csv));
+}
+
+async function begin() {
+  const place = byId("attempts");
+  try {
+    show(place, filters(await exams(`exams/course_id/${segment(facts.courseId)}`)), table);
+    await load();
+  } catch (error) {
+    show(place, problem(error, begin));
+  }
+}
+
+begin();

@@ -1,0 +1,23 @@
+"""Addresses of the sandbox LMS. Course ids and usage keys hold no slash here, so each is one path segment."""
+
+from django.urls import path
+
+from sandbox.lms import views
+
+handler404 = "sandbox.lms.views.not_found"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login", views.sign_in, name="sign-in"),
+    path("logout", views.sign_out, name="sign-out"),
+    path("login_refresh", views.login_refresh, name="login-refresh"),
+    path("oauth2/jwks.json", views.key_set, name="key-set"),
+    path("health/", views.health, name="health"),
+    path("support/contact_us", views.contact_us, name="contact-us"),
+    path("learning/course/<str:course_id>", views.outline, name="outline"),
+    path("learning/course/<str:course_id>/<str:content_id>", views.section_page, name="section"),
+    path("content/<str:course_id>/<str:content_id>", views.content, name="content"),
+    path("studio/course/<str:course_id>/exams", views.studio, name="studio"),
+    path("dashboard/course/<str:course_id>/attempts", views.attempts, name="attempts"),
+    path("dashboard/course/<str:course_id>/allowances", views.allowances, name="allowances"),
+]

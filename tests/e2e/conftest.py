@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.sandbox import CHECKOUT, RunningSandbox
+
+SCREENSHOTS: Final = CHECKOUT / "var" / "screenshots"
+CHROMIUM_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+COURSE: Final = "course-v1:Demo+EX101+2026"
+OTHER_COURSE: Final = "course-v1:Demo+EX202+2026"
+
+type SignIn = Callable[[str], Page]
+type Look = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    running = RunningSandbox(var=tmp_path_factory.mktemp("sandbox")).start().wait_until_ready()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The sandbox with nobody's attempts in it, whose servers have nothing to complain about during the test."""
+    shared_sandbox.forget_attempts(COURSE, OTHER_COURSE)
+    before = len(shared_sandbox.output)
+    yield shared_sandbox
+    said = "".join(shared_sandbox.output[before:])
+    print(said)
+    assert "Traceback" not in said
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.fail("The browser tests need Chromium: apt-get install chromium.", pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def sign_in(browser: Browser, sandbox: RunningSandbox) -> Iterator[SignIn]:
+    """A browser of one's own for each person; nothing that their pages complain about goes unnoticed."""
+    complaints: list[str] = []
+    contexts = []
+
+    def as_person(name: str) -> Page:
+        context = browser.new_context(base_url=sandbox.lms_url, viewport={"width": 1200, "height": 820})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(f"{name}, {page.url}: {error}"))
+        page.goto("/")
+        page.get_by_role("button", name=name).click()
+        page.get_by_role("heading", name="Courses").wait_for()
+        return page
+
+    yield as_person
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def look() -> Look:
+    """Keep a picture of a page, for a person to judge."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+
+    def save(page: Page, name: str) -> None:
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=Path(SCREENSHOTS, f"{name}.png"), full_page=True)
+
+    return save

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import COURSE, OTHER_COURSE, Look, SignIn
+from tests.e2e.sandbox import RunningSandbox
+from tests.tokens import Person
+
+pytestmark = pytest.mark.e2e
+
+OUTLINE: Final = f"/learning/course/{COURSE}"
+ATTEMPTS: Final = f"/dashboard/course/{COURSE}/attempts"
+EXTRA_TIME: Final = f"/dashboard/course/{COURSE}/allowances"
+STUDIO: Final = f"/studio/course/{COURSE}/exams"
+
+# What may pass between reading two clocks, in seconds: page loads on a busy machine.
+TOLERANCE_SECONDS: Final = 15
+TIMED_EXAM_SECONDS: Final = 20 * 60
+OK: Final = 200
+FORBIDDEN: Final = 403
+UNAUTHORIZED: Final = 401
+
+
+def usage_key(block: str) -> str:
+    return f"block-v1:Demo+EX101+2026+type@sequential+block@{block}"
+
+
+def go_to_exam(page: Page, title: str) -> None:
+    page.goto(OUTLINE)
+    page.get_by_role("link", name=title).click()
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start the exam").click()
+    expect(page.get_by_role("timer")).to_be_visible()
+
+
+def hand_in(page: Page) -> None:
+    page.get_by_role("button", name="I'm done").click()
+    page.get_by_role("button", name="Submit the exam").click()
+    expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
+
+
+def seconds_left(page: Page) -> int:
+    clock = page.get_by_role("timer")
+    expect(clock).to_have_text(re.compile(r"^[\d:]+$"))
+    seconds = 0
+    for part in clock.inner_text().split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
+
+
+def attempt_row(username: str, exam: str) -> str:
+    """Where the attempt of a learner stands in the staff's table."""
+    return f"tr:has(th:text-is('{username}')):has(td:text-is('{exam}'))"
+
+
+def test_a_learner_takes_the_timed_exam_and_staff_verify_it(sign_in: SignIn, look: Look) -> None:
+    learner = sign_in("Amina Diallo")
+    look(learner, "learner-courses")
+    learner.goto(OUTLINE)
+    expect(learner.get_by_text("Timed · 20 minutes")).to_be_visible()
+    look(learner, "learner-outline")
+
+    go_to_exam(learner, "Midterm exam")
+    expect(learner.get_by_text("Question 1")).to_have_count(0)
+    expect(learner.get_by_role("button", name="Start the exam")).to_be_visible()
+    look(learner, "exam-introduction")
+    start(learner)
+    expect(learner.get_by_text("Question 1")).to_be_visible()
+    learner.get_by_label("drawn at random").check()
+    at_first = seconds_left(learner)
+    assert TIMED_EXAM_SECONDS - TOLERANCE_SECONDS <= at_first <= TIMED_EXAM_SECONDS
+    look(learner, "exam-running")
+
+    began = time.monotonic()
+    learner.reload()
+    expect(learner.get_by_label("drawn at random")).to_be_checked()
+    passed = time.monotonic() - began
+    assert seconds_left(learner) == pytest.approx(at_first - passed, abs=3)
+
+    learner.goto(OUTLINE)
+    expect(learner.get_by_text("is running:")).to_be_visible()
+    look(learner, "outline-with-running-exam")
+    learner.get_by_role("link", name="Return to the exam").click()
+
+    learner.get_by_role("button", name="I'm done").click()
+    expect(learner.get_by_role("heading", name="Hand in your exam?")).to_be_visible()
+    expect(learner.get_by_text("You answered 1 question.")).to_be_visible()
+    look(learner, "exam-hand-in")
+    learner.get_by_role("button", name="Back to the exam").click()
+    expect(learner.get_by_text("Question 1")).to_be_visible()
+    hand_in(learner)
+    expect(learner.get_by_role("timer")).to_have_count(0)
+    look(learner, "exam-submitted")
+
+    staff = sign_in("Frida Lindqvist")
+    staff.goto(ATTEMPTS)
+    row = staff.locator(attempt_row("amina", "Midterm exam"))
+    expect(row).to_contain_text("Submitted")
+    look(staff, "staff-attempts")
+    row.get_by_role("button", name="Verify").click()
+    expect(row).to_contain_text("Verified")
+
+    learner.reload()
+    expect(learner.get_by_role("heading", name="Verified")).to_be_visible()
+    look(learner, "exam-verified")
+
+
+def test_the_attempts_can_be_searched_filtered_and_ordered(sign_in: SignIn, look: Look) -> None:
+    for name in ("Bruno Keller", "Chiyo Tanaka"):
+        learner = sign_in(name)
+        go_to_exam(learner, "Practice exam")
+        start(learner)
+        hand_in(learner)
+
+    staff = sign_in("Priya Nair")
+    staff.goto(ATTEMPTS)
+    rows = staff.locator("tbody tr")
+    staff.get_by_role("combobox", name="Exam").select_option("Practice exam")
+    expect(rows).to_have_count(2)
+    staff.get_by_role("button", name="Learner").click()
+    expect(rows.first).to_contain_text("bruno")
+    staff.get_by_role("button", name="Learner").click()
+    expect(rows.first).to_contain_text("chiyo")
+    staff.get_by_label("Search").fill("bru")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("bruno")
+    staff.get_by_label("Search").fill("nobody of this name")
+    expect(staff.get_by_role("heading", name="No attempt matches")).to_be_visible()
+    look(staff, "staff-attempts-no-match")
+    staff.get_by_label("Search").fill("")
+    staff.get_by_role("combobox", name="Status").select_option("Rejected")
+    expect(staff.get_by_role("heading", name="No attempt matches")).to_be_visible()
+    staff.get_by_role("combobox", name="Status").select_option("Submitted")
+    expect(rows).to_have_count(2)
+
+    staff.locator(attempt_row("bruno", "Practice exam")).get_by_role("button", name="Reject").click()
+    expect(rows).to_have_count(1)
+    expect(staff.get_by_text("The attempt of bruno is rejected.")).to_be_visible()
+
+
+def test_a_practice_exam_can_be_taken_again(sign_in: SignIn, look: Look) -> None:
+    learner = sign_in("Amina Diallo")
+    go_to_exam(learner, "Practice exam")
+    start(learner)
+    hand_in(learner)
+    look(learner, "practice-submitted")
+    learner.get_by_role("button", name="Try again").click()
+    start(learner)
+    expect(learner.get_by_text("Question 1")).to_be_visible()
+    hand_in(learner)
+
+
+def test_extra_time_reaches_the_running_attempt(sign_in: SignIn, look: Look) -> None:
+    learner, staff = sign_in("Bruno Keller"), sign_in("Frida Lindqvist")
+    go_to_exam(learner, "Midterm exam")
+    start(learner)
+    before = seconds_left(learner)
+
+    staff.goto(EXTRA_TIME)
+    expect(staff.get_by_role("heading", name="Nobody has extra time")).to_be_visible()
+    look(staff, "staff-extra-time-empty")
+    staff.get_by_role("textbox", name="Learner").fill("nobody")
+    staff.get_by_role("button", name="Give extra time").click()
+    expect(staff.get_by_role("alert")).to_contain_text("nobody")
+    look(staff, "staff-extra-time-refused")
+    staff.get_by_role("textbox", name="Learner").fill("bruno")
+    staff.get_by_role("combobox", name="Exam").select_option("Midterm exam")
+    staff.get_by_label("Extra minutes").fill("7.5")
+    staff.get_by_role("button", name="Give extra time").click()
+    expect(staff.locator("tbody tr")).to_contain_text("8 minutes")
+    look(staff, "staff-extra-time")
+
+    # The exam page was left alone meanwhile: it notices by itself, and says so to those who cannot see it.
+    expect(learner.locator("#announcer")).to_contain_text("You have been given more time")
+    assert before + 8 * 60 - 2 * TOLERANCE_SECONDS < seconds_left(learner) <= before + 8 * 60
+
+    staff.get_by_role("button", name="Delete the extra time of bruno").click()
+    expect(staff.get_by_role("heading", name="Nobody has extra time")).to_be_visible()
+    learner.reload()
+    assert seconds_left(learner) > TIMED_EXAM_SECONDS
+    hand_in(learner)
+
+
+def test_a_reset_lets_the_learner_begin_again(sign_in: SignIn, look: Look) -> None:
+    learner, staff = sign_in("Chiyo Tanaka"), sign_in("Frida Lindqvist")
+    go_to_exam(learner, "Midterm exam")
+    start(learner)
+    hand_in(learner)
+
+    staff.goto(ATTEMPTS)
+    row = staff.locator(attempt_row("chiyo", "Midterm exam"))
+    row.get_by_role("button", name="Reset").click()
+    look(staff, "staff-reset-dialog")
+    staff.get_by_role("button", name="Cancel").click()
+    expect(row).to_have_count(1)
+    row.get_by_role("button", name="Reset").click()
+    staff.get_by_role("dialog").get_by_role("button", name="Reset the attempt").click()
+    expect(row).to_have_count(0)
+
+    learner.reload()
+    start(learner)
+    hand_in(learner)
+
+
+def test_content_opens_with_the_exam_services_token_only(sign_in: SignIn, sandbox: RunningSandbox) -> None:
+    learner, neighbour = sign_in("Chiyo Tanaka"), sign_in("Amina Diallo")
+
+    def status_of_content(page: Page, token: str, block: str = "practice") -> int:
+        address = f"{sandbox.lms_url}/content/{quote(COURSE)}/{quote(usage_key(block))}"
+        return page.request.get(address, params={"exam_access": token}).status
+
+    assert status_of_content(learner, "") == FORBIDDEN
+    go_to_exam(learner, "Practice exam")
+    with learner.expect_request(lambda request: "exam_access=" in request.url) as opening:
+        start(learner)
+    (token,) = parse_qs(urlsplit(opening.value.url).query)["exam_access"]
+    assert status_of_content(learner, token) == OK
+    assert status_of_content(neighbour, token) == FORBIDDEN
+    assert status_of_content(learner, token, "timed") == FORBIDDEN
+    head, payload, signature = token.split(".")
+    assert status_of_content(learner, ".".join((head, payload, signature[::-1]))) == FORBIDDEN
+    own_signature = Person("chiyo", lms_user_id=103).token("RS512", course_id=COURSE, content_id=usage_key("practice"))
+    assert status_of_content(learner, own_signature) == FORBIDDEN
+
+    hand_in(learner)
+    expect(learner.get_by_text("Question 1")).to_have_count(0)
+    refused = learner.request.get(f"{sandbox.exams_url}/api/v1/access_tokens/exam_id/{exam_id(learner, sandbox)}")
+    assert refused.status == FORBIDDEN
+    assert refused.json()["detail"]
+
+
+def exam_id(page: Page, sandbox: RunningSandbox) -> int:
+    path = f"student/exam/attempt/course_id/{quote(COURSE)}/content_id/{quote(usage_key('practice'))}"
+    answer = page.request.get(f"{sandbox.exams_url}/api/v1/{path}")
+    return int(answer.json()["exam"]["id"])
+
+
+def test_a_proctored_exam_says_that_its_tool_is_not_attached(sign_in: SignIn, look: Look) -> None:
+    learner = sign_in("Amina Diallo")
+    go_to_exam(learner, "Final exam")
+    expect(learner.get_by_text("Proctoring tool not attached yet")).to_be_visible()
+    expect(learner.get_by_text("Sandbox Proctor")).to_be_visible()
+    expect(learner.get_by_role("button", name="Start the exam")).to_have_count(0)
+    look(learner, "exam-proctored")
+
+
+def test_staff_push_exams_and_their_names_are_only_text(sign_in: SignIn, look: Look) -> None:
+    staff, learner = sign_in("Frida Lindqvist"), sign_in("Amina Diallo")
+    staff.goto(STUDIO)
+    look(staff, "staff-exams")
+    further = staff.get_by_role("listitem").filter(has=staff.get_by_role("heading", name="Further reading"))
+    further.get_by_role("combobox").select_option("Timed")
+    name = "<img src=x onerror=alert(1)> & <b>bold</b>"
+    further.get_by_label("Name").fill(name)
+    further.get_by_label("Minutes").fill("45")
+    further.get_by_label("Due", exact=True).fill("2000-01-01T12:00")
+    look(staff, "staff-exams-editing")
+    staff.get_by_role("button", name="Save exams").click()
+    expect(staff.get_by_text("The course's exams are saved.")).to_be_visible()
+
+    go_to_exam(learner, "Further reading")
+    expect(learner.get_by_role("heading", name="The due date has passed")).to_be_visible()
+    expect(learner.get_by_text(name)).to_be_visible()
+    look(learner, "exam-past-due")
+    learner.get_by_role("button", name="Look at the exam").click()
+    expect(learner.get_by_text("Five books and a film")).to_be_visible()
+
+    further.get_by_label("Hide after due date").check()
+    staff.get_by_role("button", name="Save exams").click()
+    expect(further.get_by_label("Hide after due date")).to_be_checked()
+    learner.reload()
+    expect(learner.get_by_role("heading", name="The due date has passed")).to_be_visible()
+    expect(learner.get_by_role("button", name="Look at the exam")).to_have_count(0)
+
+    further.get_by_role("combobox").select_option("Not an exam")
+    staff.get_by_role("button", name="Save exams").click()
+    expect(further.get_by_label("Name")).to_be_hidden()
+    learner.reload()
+    expect(learner.get_by_text("Five books and a film")).to_be_visible()
+
+
+def test_time_that_is_over_hands_the_exam_in(sign_in: SignIn, sandbox: RunningSandbox) -> None:
+    operator, learner = sign_in("Priya Nair"), sign_in("Chiyo Tanaka")
+    operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
+    operator.get_by_label("Minutes").fill("0")
+    operator.get_by_role("button", name="Save exams").click()
+    expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
+
+    learner.goto(f"/learning/course/{OTHER_COURSE}")
+    learner.get_by_role("link", name="Projections quiz").click()
+    learner.get_by_role("button", name="Start the exam").click()
+    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible()
+
+    # Nobody looks at this one again: the sweep finds it.
+    (exam,) = operator.request.get(f"{sandbox.exams_url}/api/v1/exams/course_id/{quote(OTHER_COURSE)}").json()
+    answer = requests.post(
+        f"{sandbox.exams_url}/api/v1/exams/attempt",
+        json={"exam_id": exam["id"], "start_clock": True},
+        headers=Person("bruno", lms_user_id=102).authorization(),
+        timeout=10,
+    )
+    assert answer.ok, answer.text
+    operator.goto(f"/dashboard/course/{OTHER_COURSE}/attempts")
+    row = operator.locator(attempt_row("bruno", "Projections quiz"))
+    deadline = time.monotonic() + TOLERANCE_SECONDS
+    while "Submitted" not in row.inner_text() and time.monotonic() < deadline:
+        operator.wait_for_timeout(500)
+        operator.get_by_role("button", name="Refresh").click()
+    expect(row).to_contain_text("Submitted")
+
+    operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
+    operator.get_by_label("Minutes").fill("10")
+    operator.get_by_role("button", name="Save exams").click()
+    expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
+
+
+def test_staff_choose_who_supervises_a_course(sign_in: SignIn) -> None:
+    operator = sign_in("Priya Nair")
+    operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
+    provider, address = operator.get_by_label("Provider"), operator.get_by_label("Escalation e-mail")
+    expect(address).to_be_disabled()
+    provider.select_option("Sandbox Proctor")
+    address.fill("maps-team@example.com")
+    operator.get_by_role("button", name="Save proctoring").click()
+    expect(operator.get_by_text("The course's proctoring is saved.")).to_be_visible()
+    operator.reload()
+    expect(address).to_have_value("maps-team@example.com")
+    provider.select_option("No provider")
+    operator.get_by_role("button", name="Save proctoring").click()
+    expect(address).to_have_value("")
+
+
+def test_staff_of_another_course_are_told_why_not(sign_in: SignIn, look: Look) -> None:
+    stranger = sign_in("Omar Haddad")
+    for place in (ATTEMPTS, EXTRA_TIME, STUDIO):
+        stranger.goto(place)
+        refusal = stranger.get_by_role("alert")
+        expect(refusal).to_be_visible()
+        assert len(refusal.locator("p").inner_text()) > len("Forbidden.")
+    look(stranger, "staff-refused")
+
+
+def test_an_identity_that_ran_out_is_renewed_without_a_word(sign_in: SignIn) -> None:
+    learner = sign_in("Amina Diallo")
+    learner.context.clear_cookies(name=re.compile("^edx-jwt-cookie"))
+    learner.goto(OUTLINE)
+    expect(learner.get_by_text("Practice · ")).to_be_visible()
+    names = {cookie["name"] for cookie in learner.context.cookies()}
+    assert {"edx-jwt-cookie-header-payload", "edx-jwt-cookie-signature"} <= names
+
+
+def test_who_signs_out_is_out_everywhere(sign_in: SignIn, sandbox: RunningSandbox, look: Look) -> None:
+    page = sign_in("Amina Diallo")
+    api = f"{sandbox.exams_url}/api/v1/exams/attempt/latest"
+    assert page.request.get(api).ok
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Who would you like to be?")).to_be_visible()
+    look(page, "sign-in")
+    assert page.request.get(api).status == UNAUTHORIZED
+    page.goto(OUTLINE)
+    expect(page.get_by_role("heading", name="Who would you like to be?")).to_be_visible()
+    page.get_by_role("button", name="Amina Diallo").click()
+    expect(page.get_by_role("heading", name="Ways of Knowing")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_telephone(scheme: str, sign_in: SignIn, look: Look) -> None:
+    for name, places in {
+        "Amina Diallo": {"outline": OUTLINE, "exam": f"{OUTLINE}/{quote(usage_key('timed'))}"},
+        "Frida Lindqvist": {"attempts": ATTEMPTS, "exams": STUDIO, "extra-time": EXTRA_TIME},
+    }.items():
+        page = sign_in(name)
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": 390, "height": 780})
+        for title, place in places.items():
+            page.goto(place, wait_until="networkidle")
+            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow == 0, f"{place} is {overflow} pixels too wide"
+            look(page, f"telephone-{scheme}-{title}")
