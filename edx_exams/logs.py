@@ -59,6 +59,8 @@ def logging_configuration(style: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
+            # Django brings a handler of its own for debug mode, which would say everything twice.
+            "django": {"handlers": [], "level": "INFO"},
             # It logs the data of every event, names and addresses of learners included.
             "openedx_events.tooling": {"level": "WARNING"},
             # It prints each refused token's traceback; a refusal is answered and counted, not an error of ours.

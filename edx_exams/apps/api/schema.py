@@ -2,10 +2,10 @@
 
 from typing import Any, Final, override
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import Direction, OpenApiResponse
 from rest_framework import serializers
 
 _REFUSALS = {
@@ -85,6 +85,16 @@ def _refusal(status: int) -> dict[str, Any]:
     if status == 503:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
     return response
+
+
+class NothingShape(OpenApiSerializerExtension):
+    """`{}`, which stands in the document too: without a word more, a shape without fields is left out of it."""
+
+    target_class = "edx_exams.apps.api.v1.serializers.NothingSerializer"
+
+    @override
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        return {"type": "object", "description": "An empty object.", "additionalProperties": False}
 
 
 class JwtScheme(OpenApiAuthenticationExtension):

@@ -9,8 +9,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
-
-TERMINATE: Final = "terminate"
+from edx_exams.apps.core.statuses import ControlAction
 
 #: What a review shows of an attempt, and where it stands.
 _FIELDS: Final = {
@@ -49,6 +48,8 @@ class Incident(TypedDict):
     incident_time: datetime
     severity: str | None
     reason: str | None
+    message: str | None
+    extra_time_mins: int | None
 
 
 class Selection(NamedTuple):
@@ -92,7 +93,7 @@ def _ordered(attempts: QuerySet[ExamAttempt], ordering: str) -> QuerySet[ExamAtt
 
 def _terminations() -> QuerySet[AssessmentControlResult]:
     """Verdicts of the tool, the first of each attempt before its others."""
-    return AssessmentControlResult.objects.filter(action_type=TERMINATE).order_by("incident_time", "pk")
+    return AssessmentControlResult.objects.filter(action_type=ControlAction.TERMINATE).order_by("incident_time", "pk")
 
 
 def review_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False) -> list[dict[str, Any]]:
@@ -105,9 +106,10 @@ def review_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False
     results = _results_of(rows)
     for row in rows:
         theirs = results.get(row["attempt_id"], ())
-        row["proctored_review"] = next((_review(result) for result in theirs if result.action_type == TERMINATE), None)
+        verdicts = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
+        row["proctored_review"] = next(map(_review, verdicts), None)
         if with_incidents:
-            row["incidents"] = [_incident(result) for result in theirs if result.action_type != TERMINATE]
+            row["incidents"] = [_incident(result) for result in theirs if result.action_type != ControlAction.TERMINATE]
     return rows
 
 
@@ -118,7 +120,7 @@ def _results_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[int, list[Assessme
     ids = [row["attempt_id"] for row in rows]
     # By the ids' range and their exams, for a list of a million ids is more than a database takes.
     results = AssessmentControlResult.objects.filter(
-        attempt_id__range=(min(ids), max(ids)), attempt__exam_id__in={row["exam_id"] for row in rows}
+        attempt__pk__range=(min(ids), max(ids)), attempt__exam_id__in={row["exam_id"] for row in rows}
     )
     by_attempt: dict[int, list[AssessmentControlResult]] = {}
     for result in results.order_by("incident_time", "pk"):
@@ -144,6 +146,8 @@ def _incident(result: AssessmentControlResult) -> Incident:
         "incident_time": result.incident_time,
         "severity": _severity(result.severity),
         "reason": reason_text(result.reason_code),
+        "message": result.reason_message,
+        "extra_time_mins": result.extra_time_mins,
     }
 
 

@@ -1,6 +1,7 @@
 """The shapes of what comes in and goes out. They check and convert; they look nothing up and change nothing."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, override
 
@@ -214,8 +215,9 @@ class LearnersExamAnswerSerializer(Data):
     exam = serializers.SerializerMethodField()
 
     @extend_schema_field(PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, NothingSerializer], None))
-    def get_exam(self, exam: Exam | None) -> dict[str, Any]:
+    def get_exam(self, answer: Mapping[str, Exam | None]) -> dict[str, Any]:
         """The exam."""
+        exam = answer["exam"]
         return LearnersExamSerializer(exam, context=self.context).data if exam else {}
 
 
@@ -272,6 +274,8 @@ class IncidentSerializer(Data):
     incident_time = serializers.DateTimeField()
     severity = serializers.DecimalField(max_digits=3, decimal_places=2, allow_null=True)
     reason = serializers.CharField(allow_null=True)
+    message = serializers.CharField(allow_null=True, help_text="The tool's own words.")
+    extra_time_mins = serializers.IntegerField(allow_null=True, help_text="The total that an `update` granted.")
 
 
 class InstructorAttemptSerializer(Data):

@@ -13,11 +13,13 @@ from edx_exams.apps.api.pages import not_found
 from edx_exams.apps.api.v1.views import allowances, attempts, configurations, exams, reviews
 
 #: `course-v1:Org+Num+Run`, `Org/Num/Run`, or an external key of letters, digits, `-`, `_` and `:`.
-#: A path below `/allowances/` is none of an old-style course that would be called so.
-_COURSE: Final = r"(?P<course_id>(?![^/]+/allowances/)(?:[^/+]+[/+][^/+]+[/+][^/?]+|[A-Za-z0-9_:-]+))"
+_COURSE: Final = r"(?P<course_id>(?:[^/+]+[/+][^/+]+[/+][^/?]+|[A-Za-z0-9_:-]+))"
+#: The same where nothing follows: a path below `/allowances/` is none of an old-style course that would be called so.
+_COURSE_ALONE: Final = _COURSE.replace("(?:", "(?![^/]+/allowances/)(?:", 1)
 _CONTENT: Final = r"(?P<content_id>.+?)"
 _PLACEHOLDERS: Final = {
     "{course}": _COURSE,
+    "{course alone}": _COURSE_ALONE,
     "{content}": _CONTENT,
     "{exam}": r"(?P<exam_id>[0-9]{1,19})",
     "{attempt}": r"(?P<attempt_id>[0-9]{1,19})",
@@ -36,7 +38,7 @@ app_name = "v1"
 urlpatterns = [
     _endpoint("exams/course_id/{course}/allowances", allowances.CourseAllowances, "allowances"),
     _endpoint("exams/course_id/{course}/allowances/{allowance}", allowances.CourseAllowance, "allowance"),
-    _endpoint("exams/course_id/{course}", exams.CourseExams, "exams"),
+    _endpoint("exams/course_id/{course alone}", exams.CourseExams, "exams"),
     _endpoint("configs/course_id/{course}", configurations.CourseConfiguration, "configuration"),
     _endpoint("providers?", configurations.Providers, "providers"),
     _endpoint("access_tokens/exam_id/{exam}", attempts.AccessToken, "access-token"),

@@ -80,7 +80,7 @@ class LearnersExam(ExamsAPIView):
             attempt = get_current_exam_attempt(request.user.pk, exam.pk)
             context["attempt"] = attempt and check_if_exam_timed_out(attempt, now)
             context["extra_time_mins"] = get_extra_time(request.user.pk, exam.pk)
-        return Response(serializers.LearnersExamAnswerSerializer(exam, context=context).data)
+        return Response(serializers.LearnersExamAnswerSerializer({"exam": exam}, context=context).data)
 
 
 def _with_both_slashes(content_id: str) -> str:
