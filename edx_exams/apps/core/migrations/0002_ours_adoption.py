@@ -83,5 +83,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(refuse_half_migrated, migrations.RunPython.noop),
-        migrations.RunPython(speak_native_uuid, migrations.RunPython.noop),
+        # MySQL and MariaDB cannot undo a change of structure, so Django wants none within a transaction there.
+        migrations.RunPython(speak_native_uuid, migrations.RunPython.noop, atomic=False),
     ]
