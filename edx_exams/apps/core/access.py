@@ -52,7 +52,7 @@ def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
     """
     is_due = exam.due_date is not None and exam.due_date <= now
     refusal = "The exam's content is shown while your attempt is in progress and time remains."
-    if attempt and not exam.ends_by(now):
+    if attempt and not exam.ends_by(now - _pauses_that_extend_the_due_date(attempt)):
         seconds = int(attempt.seconds_remaining(now))
         if attempt.status == ExamAttemptStatus.started and attempt.paused_at is None and seconds > 0:
             return min(LONGEST_ACCESS, seconds)
@@ -62,6 +62,10 @@ def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
             return LONGEST_ACCESS
         refusal = "The exam's content is no longer shown, for its due date has passed."
     raise ContentAccessDenied(refusal)
+
+
+def _pauses_that_extend_the_due_date(attempt: ExamAttempt) -> timedelta:
+    return timedelta(seconds=attempt.paused_seconds if settings.LTI_PAUSE_EXTENDS_DUE_DATE else 0)
 
 
 def _sign(exam: Exam, lms_user_id: int, now: datetime, seconds: int) -> str:

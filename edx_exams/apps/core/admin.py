@@ -79,10 +79,28 @@ class CourseExamConfigurationAdmin(admin.ModelAdmin):
     readonly_fields = ("course_id", "provider")
 
 
+class ExamForm(ModelForm):
+    """Keeps to one active exam of a content: the constraint that says so holds on some databases only."""
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        others = Exam.objects.filter(
+            course_id__exactly=self.instance.course_id,
+            content_id__exactly=cleaned.get("content_id", ""),
+            is_active=True,
+        ).exclude(pk=self.instance.pk)
+        if cleaned.get("is_active") and others.exists():
+            message = "This content has another active exam, which must be retired first."
+            raise ValidationError({"is_active": message})
+        return cleaned
+
+
 @admin.register(Exam)
 class ExamAdmin(SimpleHistoryAdmin):
     """Exams, active and retired."""
 
+    form = ExamForm
     list_display = ("exam_name", "course_id", "exam_type", "time_limit_mins", "due_date", "provider", "is_active")
     list_filter = ("is_active", "exam_type", "provider")
     list_select_related = ("provider",)

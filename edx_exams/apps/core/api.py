@@ -19,7 +19,6 @@ from edx_exams.apps.core.attempts import (
     get_current_exam_attempt,
     get_exam_attempt_time_remaining,
     get_exam_attempts,
-    no_such_attempt,
     reset_exam_attempt,
     reset_own_attempt,
     submit_timed_out_attempts,
@@ -43,12 +42,30 @@ from edx_exams.apps.core.exams import (
     is_exam_passed_due,
     sync_course_exams,
 )
+from edx_exams.apps.core.proctoring import (
+    ControlReport,
+    control_attempt,
+    control_status,
+    hand_in,
+    launch_tool,
+    mark_ready,
+)
 from edx_exams.apps.core.reviews import Selection, attempts_for_review, review_cells, review_rows
-from edx_exams.apps.core.roles import is_course_staff
+from edx_exams.apps.core.roles import (
+    COURSE_TEAM_ROLES,
+    complete_person,
+    get_or_create_person,
+    grant_course_role,
+    is_course_staff,
+    revoke_course_role,
+)
 from edx_exams.apps.core.time_limits import get_extra_time
+from edx_exams.apps.core.transitions import no_such_attempt
 
 __all__ = [
+    "COURSE_TEAM_ROLES",
     "AccessToken",
+    "ControlReport",
     "Selection",
     "act_as_learner",
     "act_as_staff",
@@ -56,6 +73,9 @@ __all__ = [
     "attempts_for_review",
     "begin_again",
     "check_if_exam_timed_out",
+    "complete_person",
+    "control_attempt",
+    "control_status",
     "create_exam_attempt",
     "create_or_update_course_exam_configuration",
     "get_active_attempt_for_user",
@@ -75,17 +95,23 @@ __all__ = [
     "get_exam_provider",
     "get_exam_url_path",
     "get_extra_time",
+    "get_or_create_person",
     "get_provider_by_exam_id",
     "get_providers",
     "grant_access",
+    "grant_course_role",
     "grant_extra_time",
+    "hand_in",
     "is_course_staff",
     "is_exam_passed_due",
+    "launch_tool",
+    "mark_ready",
     "no_such_attempt",
     "reset_exam_attempt",
     "reset_own_attempt",
     "review_cells",
     "review_rows",
+    "revoke_course_role",
     "revoke_extra_time",
     "submit_timed_out_attempts",
     "sync_course_exams",

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
-from edx_exams.apps.core.emails import email_after_commit
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
@@ -27,7 +27,7 @@ from edx_exams.apps.core.exceptions import (
     ExamPermissionDenied,
     LearnerDoesNotExist,
 )
-from edx_exams.apps.core.history import save_with_history, sign
+from edx_exams.apps.core.history import sign
 from edx_exams.apps.core.models import SHORTEST_TIME_REMAINING, Exam, ExamAttempt, User
 from edx_exams.apps.core.signals import announce
 from edx_exams.apps.core.statuses import (
@@ -38,10 +38,15 @@ from edx_exams.apps.core.statuses import (
     Move,
     StaffAction,
     may_follow,
-    outcome_of,
 )
-from edx_exams.apps.core.time_limits import minutes_allowed
 from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
+from edx_exams.apps.core.transitions import (
+    carry_out,
+    lock_attempt,
+    no_such_attempt,
+    start_attempt,
+    submit_if_out_of_time,
+)
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +76,6 @@ def get_attempt_to_change(attempt_id: int) -> ExamAttempt:
     if attempt is None:
         raise no_such_attempt(attempt_id)
     return attempt
-
-
-def no_such_attempt(attempt_id: int) -> ExamAttemptDoesNotExist:
-    """The refusal of an attempt that is not there, or not for the one who asks: in the same words."""
-    return ExamAttemptDoesNotExist(f"There is no attempt {attempt_id} that is yours to change.")
 
 
 def get_current_exam_attempt(user_id: int, exam_id: int) -> ExamAttempt | None:
@@ -150,7 +150,7 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
 
     attempt = _create(exam, learner)
     if start_clock:
-        _start(attempt, running, by=learner, now=now)
+        start_attempt(attempt, running, by=learner, now=now)
     return attempt.pk
 
 
@@ -209,7 +209,7 @@ def act_as_learner(
     :raises ExamIllegalStatusTransition: not from where the attempt is
     """
     reason = f"learner: {action}: {detail}" if detail else f"learner: {action}"
-    return _carry_out(attempt, LEARNER_MOVES[action], by=learner, reason=reason, now=now)
+    return carry_out(attempt, LEARNER_MOVES[action], by=learner, reason=reason, now=now)
 
 
 def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now: datetime | None = None) -> int:
@@ -218,7 +218,7 @@ def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now:
 
     :param attempt: with its exam
     """
-    return _carry_out(attempt, STAFF_MOVES[action], by=staff, reason=f"course staff: {action}", now=now)
+    return carry_out(attempt, STAFF_MOVES[action], by=staff, reason=f"course staff: {action}", now=now)
 
 
 def update_attempt_status(attempt_id: int, to_status: str, *, by: User | None = None, reason: str = "") -> int:
@@ -235,135 +235,10 @@ def update_attempt_status(attempt_id: int, to_status: str, *, by: User | None = 
         raise ExamIllegalStatusTransition(message)
     allowed_from = frozenset(status for status in ExamAttemptStatus.values if may_follow(status, to_status))
     move = Move(ExamAttemptStatus(to_status), allowed_from)
-    return _carry_out(attempt, move, by=by, reason=reason or f"moved to {to_status}", now=None)
-
-
-def _carry_out(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None) -> int:
-    """Make a move; where time had run out, that is committed even if the move is then refused."""
-    refusal = _carry_out_locked(attempt, move, by=by, reason=reason, now=now)
-    if refusal:
-        raise refusal
-    return attempt.pk
-
-
-@write_transaction
-def _carry_out_locked(
-    attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None
-) -> ExamBaseException | None:
-    attempt = _locked(attempt, by=by)
-    now = now or timezone.now()
-    was_out_of_time = _submit_if_out_of_time(attempt, now)
-    try:
-        _move(attempt, move, by=by, reason=reason, now=now)
-    except ExamIllegalStatusTransition as refusal:
-        if was_out_of_time:
-            return refusal
-        raise
-    return None
-
-
-def _locked(attempt: ExamAttempt, *, by: User | None) -> ExamAttempt:
-    """The attempt as it is now, locked after its learner and whoever acts on it."""
-    users = lock_users([attempt.user_id, by.pk if by else None])
-    locked = lock_attempts([attempt.pk]).get(attempt.pk)
-    if locked is None:
-        raise no_such_attempt(attempt.pk)
-    locked.user = users[attempt.user_id]
-    locked.exam = attempt.exam
-    return locked
-
-
-def _move(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime) -> None:
-    """Make a move with a locked attempt, or refuse it."""
-    status = attempt.status
-    starts = move.to == ExamAttemptStatus.started
-    if (status == move.to and not starts) or status in move.done_already_in:
-        return
-    if status not in move.allowed_from or (starts and status == move.to):
-        message = f"An attempt that is {status!r} cannot become {move.to.value!r}."
-        raise ExamIllegalStatusTransition(message)
-    if starts:
-        attempt.exam.refresh_from_db()  # its time limit and due date may have just changed
-        running = ExamAttempt.objects.filter(
-            user_id=attempt.user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
-        )
-        _start(attempt, list(running.exclude(pk=attempt.pk).select_related("exam")), by=by, now=now, reason=reason)
-    else:
-        _enter(attempt, move.to, by=by, reason=reason, now=now)
-
-
-def _start(
-    attempt: ExamAttempt, running: list[ExamAttempt], *, by: User | None, now: datetime, reason: str = "started"
-) -> None:
-    """
-    Start the clock of a locked attempt, or let it go on.
-
-    :param running: the learner's other attempts in progress; those whose time is over are submitted, any other is an
-        obstacle
-    """
-    if attempt.paused_at is not None:
-        message = "The proctor has paused this exam. It goes on when the proctor resumes it."
-        raise ExamIllegalStatusTransition(message)
-    over = lock_attempts(other.pk for other in running)
-    for other in running:
-        if other.pk not in over:
-            continue  # gone meanwhile
-        over[other.pk].exam, over[other.pk].user = other.exam, attempt.user
-        if not _submit_if_out_of_time(over[other.pk], now) and over[other.pk].is_in_progress:
-            message = (
-                f"“{other.exam.exam_name}” is in progress. It must be submitted before another exam can be started."
-            )
-            raise ExamIllegalStatusTransition(message)
-
-    fields = []
-    if attempt.start_time is None:
-        attempt.start_time = now
-        attempt.allowed_time_limit_mins = minutes_allowed(attempt.exam, attempt.user_id, start=now)
-        fields = ["start_time", "allowed_time_limit_mins"]
-    _enter(attempt, ExamAttemptStatus.started, by=by, reason=reason, now=now, changed=fields)
-
-
-def _enter(
-    attempt: ExamAttempt,
-    status: ExamAttemptStatus,
-    *,
-    by: User | None,
-    reason: str,
-    now: datetime,
-    changed: list[str] | None = None,
-) -> None:
-    """
-    Put a locked attempt into a status, with all that entering it does.
-
-    :param now: when; a submission's `end_time`
-    :param changed: further fields that the caller has set
-    """
-    outcome = outcome_of(status)
-    attempt.status = status
-    fields = ["status", *(changed or [])]
-    if outcome.stops_clock:
-        attempt.end_time = now
-        fields.append("end_time")
-    if attempt.paused_at is not None:
-        attempt.paused_seconds += max((now - attempt.paused_at).total_seconds(), 0)
-        attempt.paused_at = None
-        fields += ["paused_seconds", "paused_at"]
-    save_with_history(attempt, fields, by=by, reason=reason)
-    if outcome.event:
-        announce(outcome.event, attempt)
-    if outcome.email:
-        email_after_commit(attempt, outcome.email)
+    return carry_out(attempt, move, by=by, reason=reason or f"moved to {to_status}", now=None)
 
 
 # Running out of time
-
-
-def _submit_if_out_of_time(attempt: ExamAttempt, now: datetime) -> bool:
-    """Submit a locked attempt whose time is over, as of the moment at which it was. Says whether it did."""
-    if not attempt.is_out_of_time(now):
-        return False
-    _enter(attempt, ExamAttemptStatus.submitted, by=None, reason="time is over", now=attempt.runs_out_at(now) or now)
-    return True
 
 
 def check_if_exam_timed_out(attempt: ExamAttempt, now: datetime | None = None) -> ExamAttempt:
@@ -377,10 +252,10 @@ def check_if_exam_timed_out(attempt: ExamAttempt, now: datetime | None = None) -
 @write_transaction
 def _submit_unless_others_did(attempt: ExamAttempt, now: datetime) -> ExamAttempt:
     try:
-        locked = _locked(attempt, by=None)
+        locked = lock_attempt(attempt, by=None)
     except ExamAttemptDoesNotExist:
         return attempt  # reset at this very moment; the caller's answer is from just before
-    _submit_if_out_of_time(locked, now)
+    submit_if_out_of_time(locked, now)
     return locked
 
 
@@ -393,21 +268,36 @@ def submit_timed_out_attempts(*, batch_size: int, now: datetime | None = None) -
     :returns: after each batch, how many it submitted
     """
     now = now or timezone.now()
-    # What the clock says without pauses: no attempt ends before that. The rest is judged by the row itself.
+    # All ids at once, in no order, or the database would walk through the whole table by its primary key.
+    for ids in batched([*_running_out(now), *_paused_for_too_long(now)], batch_size):
+        batch = ExamAttempt.objects.filter(pk__in=ids).select_related("exam").order_by("pk")
+        yield _submit_batch_or_each(list(batch), now)
+
+
+def _running_out(now: datetime) -> QuerySet[ExamAttempt, int]:
+    """Ids of attempts whose clock runs and may be over; the rows themselves know."""
+    # What the clock says without pauses: no attempt ends before that.
     limit = ExpressionWrapper(
         (F("allowed_time_limit_mins") + F("extra_time_mins")) * _MINUTE, output_field=DurationField()
     )
-    candidates = ExamAttempt.objects.filter(
+    attempts = ExamAttempt.objects.filter(
         Q(start_time=None)
         | Q(allowed_time_limit_mins=None)
         | Q(start_time__lte=now + timedelta(seconds=SHORTEST_TIME_REMAINING) - limit),
         status__in=sorted(ExamAttemptStatus.in_progress_statuses),
         paused_at=None,
     )
-    # All ids at once, in no order, or the database would walk through the whole table by its primary key.
-    for ids in batched(list(candidates.values_list("pk", flat=True)), batch_size):
-        batch = ExamAttempt.objects.filter(pk__in=ids).select_related("exam").order_by("pk")
-        yield _submit_batch_or_each(list(batch), now)
+    return attempts.values_list("pk", flat=True)
+
+
+def _paused_for_too_long(now: datetime) -> QuerySet[ExamAttempt, int]:
+    """Ids of attempts whose pause may have reached its end; the rows themselves know."""
+    attempts = ExamAttempt.objects.filter(
+        Q(paused_at__lte=now - timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)) | Q(exam__due_date__lte=now),
+        status__in=sorted(ExamAttemptStatus.in_progress_statuses),
+        paused_at__isnull=False,
+    )
+    return attempts.values_list("pk", flat=True)
 
 
 def _submit_batch_or_each(batch: Sequence[ExamAttempt], now: datetime) -> int:
@@ -429,7 +319,7 @@ def _submit_batch(batch: Sequence[ExamAttempt], now: datetime) -> int:
     for seen in batch:
         if attempt := attempts.get(seen.pk):
             attempt.exam, attempt.user = seen.exam, learners[seen.user_id]
-            submitted += _submit_if_out_of_time(attempt, now)
+            submitted += submit_if_out_of_time(attempt, now)
     return submitted
 
 
@@ -443,7 +333,7 @@ def reset_exam_attempt(attempt: ExamAttempt, requesting_user: User) -> None:
 
     :raises ExamAttemptDoesNotExist: there is none (any more)
     """
-    _reset(_locked(attempt, by=requesting_user), by=requesting_user)
+    _reset(lock_attempt(attempt, by=requesting_user), by=requesting_user)
 
 
 @write_transaction
@@ -453,7 +343,7 @@ def reset_own_attempt(attempt: ExamAttempt, learner: User, *, now: datetime | No
 
     :raises ExamPermissionDenied: the exam counts, or the attempt is in progress
     """
-    locked = _locked(attempt, by=learner)
+    locked = lock_attempt(attempt, by=learner)
     if obstacle := _obstacle_to_own_reset(locked, now or timezone.now()):
         raise ExamPermissionDenied(obstacle)
     _reset(locked, by=learner)
@@ -466,10 +356,13 @@ def begin_again(attempt: ExamAttempt, learner: User, *, now: datetime | None = N
 
     :returns: the fresh attempt's id
     :raises ExamIllegalStatusTransition: the exam counts, or the attempt is in progress
+    :raises ExamDoesNotExist: the exam has been retired
     """
-    locked = _locked(attempt, by=learner)
+    locked = lock_attempt(attempt, by=learner)
     if obstacle := _obstacle_to_own_reset(locked, now or timezone.now()):
         raise ExamIllegalStatusTransition(obstacle)
+    if not Exam.objects.filter(pk=locked.exam_id, is_active=True).exists():
+        raise _no_such_exam(locked.exam_id)
     _reset(locked, by=learner)
     return _create(attempt.exam, learner).pk
 

@@ -45,6 +45,12 @@ class ExamPermissionDenied(ExamBaseException):
     http_status = 403
 
 
+class ControlNotAllowed(ExamBaseException):
+    """A proctoring tool may not do this with an attempt that is where it is."""
+
+    field = "action"
+
+
 class UnknownAction(ExamBaseException):
     """An action that this caller does not have."""
 
@@ -57,6 +63,10 @@ class UnknownProvider(ExamBaseException):
 
 class InvalidAllowance(ExamBaseException):
     """Extra time for someone or something that is not there."""
+
+
+class InvalidCourseRole(ExamBaseException):
+    """A role in a course's team for someone, or in something, that we cannot store."""
 
 
 class ContentAccessDenied(ExamBaseException):

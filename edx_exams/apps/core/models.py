@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import ClassVar, override
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -190,23 +191,50 @@ class ExamAttempt(TimeStampedModel):
         end = self.runs_out_at(now)
         return max((end - now).total_seconds(), 0.0) if end else 0.0
 
+    @property
+    def due_date(self) -> datetime | None:
+        """The moment past which no pause moves this attempt's end; None where there is none."""
+        if settings.LTI_PAUSE_EXTENDS_DUE_DATE or self.exam.kind.is_practice:
+            return None
+        return self.exam.due_date
+
+    def over_since(self, now: datetime) -> datetime | None:
+        """
+        The moment by which an attempt in progress should have been submitted; None while it has time, or is not.
+
+        A pause ends by itself at the due date or after `LTI_MAX_PAUSE_MINUTES`: a tool that never resumes holds nobody.
+        """
+        if not self.is_in_progress:
+            return None
+        if self.paused_at is not None:
+            end = self.paused_at + timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)
+            if self.due_date:  # past it only what minutes the attempt had anyway
+                end = min(end, max(self.due_date, self.runs_out_at(self.paused_at) or self.due_date))
+            return end if end <= now else None
+        if self.seconds_remaining(now) >= SHORTEST_TIME_REMAINING:
+            return None
+        return self.runs_out_at(now) or now
+
     def is_out_of_time(self, now: datetime) -> bool:
         """Whether the attempt is in progress though its time is over: it must be submitted."""
-        return self.is_in_progress and self.paused_at is None and self.seconds_remaining(now) < SHORTEST_TIME_REMAINING
+        return self.over_since(now) is not None
 
 
 class AssessmentControlResult(TimeStampedModel):
     """
     Something that the proctoring tool did or reported during an attempt.
 
-    .. no_pii:
+    .. no_pii: `reason_message` is the tool's own wording of an incident.
     """
 
     attempt = models.ForeignKey(ExamAttempt, on_delete=models.CASCADE)
     action_type = models.CharField(max_length=64)
     incident_time = models.DateTimeField()
-    severity = models.DecimalField(max_digits=3, decimal_places=2)
-    reason_code = models.CharField(max_length=64)
+    severity = models.DecimalField(max_digits=3, decimal_places=2, null=True, blank=True)
+    reason_code = models.CharField(max_length=64, null=True, blank=True)
+    reason_message = models.TextField(null=True, blank=True)
+    #: Minutes; the total that an `update` granted.
+    extra_time_mins = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         db_table = "exams_assessmentcontrolresult"

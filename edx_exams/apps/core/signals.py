@@ -1,8 +1,10 @@
 """What the rest of the platform hears of an attempt: the data of the events, and their sending."""
 
 import logging
+from typing import Final
 
 from django.db import DatabaseError
+from django.dispatch import Signal
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey, UsageKey
 from openedx_events.apps import general_signal_handler
@@ -14,6 +16,9 @@ from edx_exams.apps.core.exceptions import EventNotRecorded
 from edx_exams.apps.core.models import ExamAttempt, User
 
 log = logging.getLogger(__name__)
+
+#: Sent by the sweep when it is through: for apps that have something of their own to clear away.
+swept: Final = Signal()
 
 
 def user_data(user: User) -> UserData:

@@ -118,6 +118,74 @@ STAFF_MOVES: Final[Mapping[StaffAction, Move]] = {
     StaffAction.REJECT: Move(_S.rejected, frozenset(_S.values)),
 }
 
+#: The learner is sent to the proctoring tool; once more, if need be, while the attempt is unfinished.
+LAUNCH: Final = Move(
+    _S.download_software_clicked,
+    frozenset({_S.created, _S.download_software_clicked}),
+    done_already_in=frozenset({_S.ready_to_start, _S.started, _S.ready_to_submit}),
+)
+#: The tool says that the learner is ready. An attempt that is further on never goes back for it.
+GET_READY: Final = Move(
+    _S.ready_to_start,
+    frozenset({_S.created, _S.download_software_clicked}),
+    done_already_in=frozenset({_S.started, _S.ready_to_submit}),
+)
+
+
+class ControlAction(StrEnum):
+    """What a proctoring tool does with an attempt: the actions of the Assessment Control Service."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    UPDATE = "update"
+    FLAG = "flag"
+    TERMINATE = "terminate"
+
+
+class ControlStatus(StrEnum):
+    """An attempt's state in the Assessment Control Service's words."""
+
+    NONE = "none"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETE = "complete"
+    TERMINATED = "terminated"
+
+
+_NOT_BEGUN: Final = frozenset({_S.created, _S.download_software_clicked, _S.ready_to_start})
+
+#: Statuses from which a tool may act. Whether an attempt is paused is judged beside them.
+CONTROL_ALLOWED_FROM: Final[Mapping[ControlAction, frozenset[str]]] = {
+    ControlAction.PAUSE: _S.in_progress_statuses,
+    ControlAction.RESUME: _S.in_progress_statuses,
+    ControlAction.UPDATE: _S.incomplete_statuses,
+    ControlAction.FLAG: frozenset(_S.values) - _NOT_BEGUN,
+    ControlAction.TERMINATE: frozenset(
+        {
+            _S.ready_to_start,
+            _S.started,
+            _S.ready_to_submit,
+            _S.timed_out,
+            _S.submitted,
+            _S.second_review_required,
+            _S.error,
+        }
+    ),
+}
+
+
+def control_status_of(status: str, *, is_paused: bool, is_terminated: bool) -> ControlStatus:
+    """
+    How a proctoring tool sees an attempt.
+
+    :param is_terminated: the tool has ended it, even if a person has judged since
+    """
+    if status in _NOT_BEGUN:
+        return ControlStatus.NONE
+    if status in _S.in_progress_statuses:
+        return ControlStatus.PAUSED if is_paused else ControlStatus.RUNNING
+    return ControlStatus.TERMINATED if is_terminated or status == _S.error else ControlStatus.COMPLETE
+
 
 def may_follow(from_status: str, to_status: str) -> bool:
     """The rule above all others: `to_status` exists, and what is finished does not become unfinished again."""

@@ -1,4 +1,4 @@
-"""Demo content: two courses with exams, their teams, learners and a proctoring provider."""
+"""Demo content: two courses with exams, their teams, learners and proctoring providers."""
 
 from typing import Any, Final, NamedTuple, override
 
@@ -15,6 +15,7 @@ from edx_exams.apps.core.data import ExamDefinition
 from edx_exams.apps.core.models import CourseStaffRole, ProctoringProvider, User
 
 PROVIDER: Final = "sandbox_proctor"
+OTHER_PROVIDER: Final = "paper_proctor"
 STAFF_ROLE: Final = "staff"
 
 
@@ -44,8 +45,8 @@ class DemoCourse(NamedTuple):
     run: str
     staff: str
     exams: tuple[DemoExam, ...]
-    proctored_by: str | None = None
-    escalation_email: str | None = None
+    proctored_by: str
+    escalation_email: str
 
     @property
     def course_id(self) -> str:
@@ -75,6 +76,8 @@ PEOPLE: Final = {
     "frida": "Frida Lindqvist",
     "omar": "Omar Haddad",
 }
+#: By name. What stands for their tools is no tool's number: they have none until an operator registers one.
+PROVIDERS: Final = {PROVIDER: "Sandbox Proctor", OTHER_PROVIDER: "Paper Proctor"}
 COURSES: Final = (
     DemoCourse(
         run="Demo+EX101+2026",
@@ -90,6 +93,8 @@ COURSES: Final = (
     DemoCourse(
         run="Demo+EX202+2026",
         staff="omar",
+        proctored_by=OTHER_PROVIDER,
+        escalation_email="proctoring-ex202@example.com",
         exams=(DemoExam("quiz", "Projections quiz", "timed", 10),),
     ),
 )
@@ -112,17 +117,18 @@ class Tally:
         return f"{self.added + self.existed} rows: {self.added} added, {self.existed} existed"
 
 
-def seed_provider(tally: Tally) -> None:
-    """The proctoring provider."""
-    _, is_new = ProctoringProvider.objects.get_or_create(
-        name=PROVIDER,
-        defaults={
-            "verbose_name": "Sandbox Proctor",
-            "lti_configuration_id": PROVIDER,
-            "tech_support_email": "help@sandbox-proctor.example.com",
-        },
-    )
-    tally.count(1, are_new=is_new)
+def seed_providers(tally: Tally) -> None:
+    """The proctoring providers."""
+    for name, verbose_name in PROVIDERS.items():
+        _, is_new = ProctoringProvider.objects.get_or_create(
+            name=name,
+            defaults={
+                "verbose_name": verbose_name,
+                "lti_configuration_id": name,
+                "tech_support_email": f"help@{name.replace('_', '-')}.example.com",
+            },
+        )
+        tally.count(1, are_new=is_new)
 
 
 def seed_people(tally: Tally) -> dict[str, User]:
@@ -151,8 +157,8 @@ def seed_course(course: DemoCourse, team: User, tally: Tally) -> None:
 
 class Command(BaseCommand):
     help = (
-        "Adds demo content, for trying the service out: two courses with exams, their course staff, learners and a "
-        "proctoring provider. What exists is left as it is, a demo course that somebody has changed included, so that "
+        "Adds demo content, for trying the service out: two courses with exams, their course staff, learners and "
+        "proctoring providers. What exists is left as it is, a demo course that somebody has changed included, so that "
         "running it again does no harm. Example: manage.py seed_demo"
     )
 
@@ -160,8 +166,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tally = Tally()
         with transaction.atomic():
-            seed_provider(tally)
-            self.stdout.write(f"Provider {PROVIDER}")
+            seed_providers(tally)
+            self.stdout.write(f"Providers {', '.join(PROVIDERS)}")
             people = seed_people(tally)
             self.stdout.write(f"People {', '.join(people)}")
             for course in COURSES:

@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from edx_exams.apps.core.api import submit_timed_out_attempts
 from edx_exams.apps.core.checks import require_sound_settings
 from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.signals import swept
 
 _EXAMPLES: Final = """
 Examples:
@@ -73,5 +74,8 @@ class Command(BaseCommand):
             total += submitted
             if stop.is_set():
                 break
+        for receiver, response in swept.send_robust(type(self)):
+            if isinstance(response, Exception):
+                self.stderr.write(f"{receiver.__name__} failed, the next will try again: {type(response).__name__}")
         if total or not quiet:
             self.stdout.write(f"{total:,} attempts submitted, for their time was over")

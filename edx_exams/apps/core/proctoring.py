@@ -1,0 +1,229 @@
+"""What a proctoring tool does with an attempt: the launch into it, the clock in its hands, its verdict."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, NamedTuple
+
+from django.utils import timezone
+
+from edx_exams.apps.core.attempts import act_as_learner
+from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamIllegalStatusTransition
+from edx_exams.apps.core.history import save_with_history
+from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, User
+from edx_exams.apps.core.statuses import (
+    CONTROL_ALLOWED_FROM,
+    GET_READY,
+    LAUNCH,
+    ControlAction,
+    ControlStatus,
+    ExamAttemptStatus,
+    LearnerAction,
+    control_status_of,
+)
+from edx_exams.apps.core.transactions import write_transaction
+from edx_exams.apps.core.transitions import (
+    carry_out,
+    end_pause,
+    enter_status,
+    lock_attempt,
+    submit_if_out_of_time,
+)
+
+#: The reason code of an assessment that ended as it should.
+ENDED_NORMALLY: Final = "1"
+#: Above this severity a person must look.
+UNSUSPICIOUS: Final = Decimal("0.25")
+_STORED_PLACES: Final = Decimal("0.01")
+
+
+class ControlReport(NamedTuple):
+    """
+    What the tool did or reports.
+
+    :param incident_time: aware
+    :param severity: from 0 to 1, as it was sent
+    :param extra_time_mins: the total of extra minutes, for an update
+    """
+
+    action: ControlAction
+    incident_time: datetime
+    severity: Decimal | None = None
+    reason_code: str | None = None
+    reason_message: str | None = None
+    extra_time_mins: int | None = None
+
+
+# The learner's way through the tool
+
+
+def launch_tool(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
+    """
+    Note that the learner is on the way to the tool. An attempt that is further on, and unfinished, stays as it is.
+
+    :param attempt: with its exam
+    :raises ExamIllegalStatusTransition: the attempt is finished
+    """
+    carry_out(attempt, LAUNCH, by=learner, reason="sent to the proctoring tool", now=now)
+
+
+def mark_ready(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
+    """
+    Note that the tool found the learner ready. An attempt that is further on, and unfinished, stays as it is.
+
+    :param attempt: with its exam
+    :raises ExamIllegalStatusTransition: the attempt is finished
+    """
+    carry_out(attempt, GET_READY, by=learner, reason="ready, says the proctoring tool", now=now)
+
+
+def hand_in(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
+    """Submit an attempt that is unfinished; one that is finished is left as it is."""
+    try:
+        act_as_learner(attempt, LearnerAction.SUBMIT, learner=learner, now=now)
+    except ExamIllegalStatusTransition:
+        return
+
+
+# The tool's control
+
+
+def control_attempt(attempt: ExamAttempt, report: ControlReport, *, now: datetime | None = None) -> ExamAttempt:
+    """
+    Carry out a tool's action, and keep it for the course team: both or neither.
+
+    A termination that was carried out already is not carried out again.
+
+    :param attempt: with its exam
+    :returns: the attempt as it is now
+    :raises ControlNotAllowed: not where the attempt is; an attempt whose time was over is submitted all the same
+    :raises ExamAttemptDoesNotExist: it is gone
+    """
+    locked, refusal = _control_locked(attempt, report, now)
+    if refusal:
+        raise refusal
+    return locked
+
+
+def control_status(attempt: ExamAttempt) -> ControlStatus:
+    """The attempt's state as tools see it."""
+    is_terminated = (
+        attempt.status in ExamAttemptStatus.completed_statuses
+        and AssessmentControlResult.objects.filter(attempt=attempt, action_type=ControlAction.TERMINATE).exists()
+    )
+    return control_status_of(attempt.status, is_paused=attempt.paused_at is not None, is_terminated=is_terminated)
+
+
+@write_transaction
+def _control_locked(
+    attempt: ExamAttempt, report: ControlReport, now: datetime | None
+) -> tuple[ExamAttempt, ControlNotAllowed | None]:
+    attempt = lock_attempt(attempt, by=None)
+    now = now or timezone.now()
+    was_out_of_time = submit_if_out_of_time(attempt, now)
+    try:
+        _control(attempt, report, now)
+    except ControlNotAllowed as refusal:
+        if was_out_of_time:
+            return attempt, refusal
+        raise
+    return attempt, None
+
+
+def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    if report.action == ControlAction.TERMINATE and _is_recorded(attempt, report):
+        return
+    if attempt.status not in CONTROL_ALLOWED_FROM[report.action]:
+        state = control_status(attempt)
+        message = f"“{report.action}” is not possible while the assessment is “{state}” ({attempt.status})."
+        raise ControlNotAllowed(message)
+    _CARRY_OUT[report.action](attempt, report, now)
+    AssessmentControlResult.objects.create(
+        attempt=attempt,
+        action_type=report.action.value,
+        incident_time=report.incident_time,
+        severity=None if report.severity is None else report.severity.quantize(_STORED_PLACES, ROUND_HALF_UP),
+        reason_code=report.reason_code,
+        reason_message=report.reason_message,
+        extra_time_mins=report.extra_time_mins if report.action == ControlAction.UPDATE else None,
+    )
+
+
+def _is_recorded(attempt: ExamAttempt, report: ControlReport) -> bool:
+    same_moment = AssessmentControlResult.objects.filter(
+        attempt=attempt, action_type=ControlAction.TERMINATE, incident_time=report.incident_time
+    )
+    return report.reason_code in same_moment.values_list("reason_code", flat=True)
+
+
+def _pause(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    if attempt.paused_at is not None:
+        message = "The assessment is paused already."
+        raise ControlNotAllowed(message)
+    attempt.paused_at = now
+    save_with_history(attempt, ["paused_at"], by=None, reason=_reason(report))
+
+
+def _resume(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    changed = end_pause(attempt, now)
+    if not changed:
+        message = "The assessment is not paused."
+        raise ControlNotAllowed(message)
+    save_with_history(attempt, changed, by=None, reason=_reason(report))
+
+
+def _update(attempt: ExamAttempt, report: ControlReport, _: datetime) -> None:
+    minutes = report.extra_time_mins
+    if minutes is None:
+        message = "An update needs extra_time, the total of extra minutes."
+        raise ControlNotAllowed(message)
+    if minutes != attempt.extra_time_mins:
+        attempt.extra_time_mins = minutes
+        save_with_history(attempt, ["extra_time_mins"], by=None, reason=_reason(report))
+
+
+def _flag(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    """An incident to look at later: it is kept, and changes nothing."""
+
+
+def _terminate(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    verdict, reason = _verdict(report), _reason(report)
+    if attempt.status == ExamAttemptStatus.error:
+        if verdict != ExamAttemptStatus.error:
+            message = "The assessment has ended in an error, and cannot end well any more."
+            raise ControlNotAllowed(message)
+        return
+    changed = []
+    if attempt.status in ExamAttemptStatus.incomplete_statuses:
+        if verdict == ExamAttemptStatus.error:
+            attempt.end_time = now
+            changed = ["end_time"]
+        else:
+            # Handed in first, for the LMS is owed that event; a learner whose verdict follows at once hears of that.
+            waits = verdict == ExamAttemptStatus.second_review_required
+            enter_status(attempt, ExamAttemptStatus.submitted, by=None, reason=reason, now=now, mail=waits)
+    if verdict != attempt.status:
+        enter_status(attempt, verdict, by=None, reason=reason, now=now, changed=changed)
+
+
+def _verdict(report: ControlReport) -> ExamAttemptStatus:
+    """Where a termination leads. Without a reason it counts as an error, without a severity as suspicious."""
+    if report.reason_code != ENDED_NORMALLY:
+        return ExamAttemptStatus.error
+    if report.severity is None or report.severity > UNSUSPICIOUS:
+        return ExamAttemptStatus.second_review_required
+    return ExamAttemptStatus.verified
+
+
+def _reason(report: ControlReport) -> str:
+    because = f" (reason {report.reason_code})" if report.reason_code is not None else ""
+    return f"proctoring tool: {report.action}{because}"
+
+
+_CARRY_OUT: Final[Mapping[ControlAction, Callable[[ExamAttempt, ControlReport, datetime], None]]] = {
+    ControlAction.PAUSE: _pause,
+    ControlAction.RESUME: _resume,
+    ControlAction.UPDATE: _update,
+    ControlAction.FLAG: _flag,
+    ControlAction.TERMINATE: _terminate,
+}
