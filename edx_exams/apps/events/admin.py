@@ -1,21 +1,73 @@
-"""The outbox in the admin: what is owed, what went out, what failed and why."""
+"""The event bus in the admin: what is owed, what went out, and what came in and failed, and why."""
 
-from typing import override
+from typing import Final, cast, override
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.timesince import timesince
 
-from edx_exams.apps.events.models import OutboxEvent
+from edx_exams.apps.core.models import User
+from edx_exams.apps.events import failed_events, outbox
+from edx_exams.apps.events.incoming import TryLater, Unusable
+from edx_exams.apps.events.models import FailedEvent, FailedEventState, OutboxEvent, OutboxState, RelayLease, RoleChange
+
+#: Failed events that one request tries again: a request must end.
+RETRIES_AT_ONCE: Final = 100
+
+
+class OutboxActionForm(ActionForm):
+    """The list of actions, and room for the reason that one of them asks for."""
+
+    reason = forms.CharField(required=False, max_length=200, label="Reason (to give up)")
 
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(admin.ModelAdmin):
     """Events on their way. They are looked at, not edited: an event tells of something that happened."""
 
-    list_display = ("created", "event_type", "key", "state", "attempts", "published_at", "last_error")
+    list_display = ("created", "state", "event_type", "course", "age", "attempts", "next_try", "last_error")
     list_filter = ("state", "event_type")
     search_fields = ("key", "event_type", "last_error")
     ordering = ("-pk",)
+    actions = ("try_again", "give_up")
+    action_form = OutboxActionForm
+
+    @admin.display(description="course", ordering="key")
+    def course(self, event: OutboxEvent) -> str:
+        """The key."""
+        return event.key
+
+    @admin.display(description="age")
+    def age(self, event: OutboxEvent) -> str:
+        """For how long the event was owed, or is."""
+        return timesince(event.created, event.published_at)
+
+    @admin.action(description="Try to send the selected events now", permissions=["change"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> None:
+        """Those that wait for their next try, and those that failed for good."""
+        count = outbox.try_again(queryset)
+        self.message_user(request, f"{count} events are due now. Published and waiting ones stay as they are.")
+
+    @admin.action(description="Give up the selected events, for a reason", permissions=["change"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> None:
+        """Never send them. Who decided so is in the admin's own log."""
+        reason = request.POST.get("reason", "").strip()[:200]
+        if not reason:
+            self.message_user(request, "Giving up needs a reason: type it beside the action.", messages.ERROR)
+            return
+        LogEntry.objects.log_actions(
+            cast(User, request.user).pk,
+            queryset.exclude(state=OutboxState.published),
+            CHANGE,
+            change_message=f"Given up: {reason}",
+        )
+        count = outbox.give_up(queryset, reason=reason)
+        self.message_user(request, f"{count} events are given up. Published ones stay as they are.")
 
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -23,8 +75,96 @@ class OutboxEventAdmin(admin.ModelAdmin):
 
     @override
     def has_change_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
-        return False
+        # Whoever may change them may use the actions; no page of theirs has a field to edit.
+        return obj is None and super().has_change_permission(request)
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
+        return False
+
+
+@admin.register(RelayLease)
+class RelayLeaseAdmin(admin.ModelAdmin):
+    """Which relay is at work."""
+
+    list_display = ("name", "holder", "term", "expires")
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: RelayLease | None = None) -> bool:
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: RelayLease | None = None) -> bool:
+        return False
+
+
+@admin.register(RoleChange)
+class RoleChangeAdmin(admin.ModelAdmin):
+    """The latest news of each course role. One that is wrong, as from a clock that was, may be deleted."""
+
+    list_display = ("user", "course_id", "role", "changed")
+    list_filter = ("role",)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "user__email", "course_id")
+    ordering = ("-changed",)
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: RoleChange | None = None) -> bool:
+        return False
+
+
+@admin.register(FailedEvent)
+class FailedEventAdmin(admin.ModelAdmin):
+    """Messages that could not be handled. Lists and words name nobody; the message itself is on its own page."""
+
+    list_display = (
+        "created", "topic", "kafka_partition", "kafka_offset", "event_type", "state", "error", "error_text", "tries",
+    )  # fmt: skip
+    list_filter = ("state", "topic", "event_type", "error")
+    search_fields = ("topic", "event_type", "error", "error_text")
+    ordering = ("-pk",)
+    actions = ("retry", "discard")
+
+    @admin.action(description="Try the selected messages again", permissions=["change"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[FailedEvent]) -> None:
+        """Handle what is selected and not handled yet, oldest first, as far as the world around allows."""
+        handled = failed = 0
+        for row in queryset.exclude(state=FailedEventState.handled).order_by("pk")[:RETRIES_AT_ONCE]:
+            try:
+                failed_events.retry(row)
+            except Unusable:
+                failed += 1
+            except (TryLater, ImproperlyConfigured) as fault:
+                self.message_user(request, f"Stopped: {fault}. Try again later.", messages.ERROR)
+                break
+            else:
+                handled += 1
+        level = messages.WARNING if failed else messages.SUCCESS
+        self.message_user(request, f"{handled} handled, {failed} failed again.", level)
+
+    @admin.action(description="Discard the selected messages", permissions=["change"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[FailedEvent]) -> None:
+        """Decide that they are not to be handled. They stay here, and may be tried again all the same."""
+        discarded = failed_events.discard(queryset)
+        self.message_user(request, f"{discarded} discarded.")
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: FailedEvent | None = None) -> bool:
+        # Whoever may change them may use the actions; no page of theirs has a field to edit.
+        return obj is None and super().has_change_permission(request)
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: FailedEvent | None = None) -> bool:
         return False

@@ -12,5 +12,11 @@ class EventsConfig(AppConfig):
     verbose_name = "Event bus"
 
     def ready(self) -> None:
-        """Register the checks."""
-        from edx_exams.apps.events import checks  # noqa: F401, PLC0415  (registers itself; needs the apps)
+        """Register the checks, the receivers of the platform's events and the health detail; guard the log."""
+        from edx_exams.apps.core.health import register_detail  # noqa: PLC0415  (these need the apps)
+        from edx_exams.apps.events import checks, handlers  # noqa: F401, PLC0415  (register themselves)
+        from edx_exams.apps.events.health import OutboxHealth  # noqa: PLC0415
+        from edx_exams.apps.events.privacy import keep_event_data_out_of_logs  # noqa: PLC0415
+
+        register_detail("outbox_status", OutboxHealth())
+        keep_event_data_out_of_logs()

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -29,6 +30,8 @@ class OutboxEvent(models.Model):
     event_id = models.UUIDField(unique=True, editable=False)
     event_type = models.CharField(max_length=255)
     topic = models.CharField(max_length=255)
+    #: Where the key stands in `data`: a path of names, which the bus's own producers ask for.
+    key_field = models.CharField(max_length=255)
     #: What keeps the order: the course.
     key = models.CharField(max_length=255)
     data = models.JSONField()
@@ -38,19 +41,114 @@ class OutboxEvent(models.Model):
     state = models.CharField(max_length=16, choices=OutboxState.choices, default=OutboxState.pending)
     created = models.DateTimeField(default=timezone.now, editable=False)
     attempts = models.PositiveIntegerField(default=0)
-    next_try = models.DateTimeField(default=timezone.now)
-    claimed_until = models.DateTimeField(null=True, blank=True)
+    #: Not before this, by the database's clock; null for at once.
+    next_try = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True, default="")
 
     class Meta:
         verbose_name = "outbox event"
         indexes: ClassVar = [
-            # What the relay asks for at each turn: the oldest that are due, and what is to be purged.
-            models.Index(fields=["state", "next_try", "id"], name="outbox_due"),
+            # What the relay asks for at each turn: the oldest of each course.
+            models.Index(fields=["state", "key", "id"], name="outbox_next"),
+            # What is to be purged; and, where `published_at` is null, the oldest that is owed.
             models.Index(fields=["state", "published_at"], name="outbox_published"),
-            models.Index(fields=["key", "id"], name="outbox_key"),
         ]
 
     def __str__(self) -> str:
         return f"{self.event_type} {self.event_id}"
+
+
+class FailedEventState(models.TextChoices):
+    """What became of a message that could not be handled."""
+
+    failed = "failed", "failed"
+    #: It was tried again, with success.
+    handled = "handled", "handled"
+    #: An operator decided that it is not to be handled.
+    discarded = "discarded", "discarded"
+
+
+class FailedEvent(models.Model):
+    """
+    A message from the bus that can't be handled as it is: kept as it came, so that it can be looked at and tried again.
+
+    .. pii: `value` holds, as the message did, the username, e-mail address and full name of the person it tells of.
+    .. pii_types: name, username, email_address
+    .. pii_retirement: local_api
+    """
+
+    #: Digest of the message and its place, by which a second delivery is known.
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    topic = models.CharField(max_length=255)
+    kafka_partition = models.IntegerField()
+    kafka_offset = models.BigIntegerField()
+    #: When it was produced, as the broker has it.
+    produced = models.DateTimeField(null=True, blank=True)
+    #: Key and value in base64; None is a message without one.
+    message_key = models.TextField(null=True, blank=True)
+    value = models.TextField(null=True, blank=True)
+    #: Pairs of a name and its value, which is text, null, or `{"base64": …}` where it is not UTF-8.
+    headers = models.JSONField(default=list)
+    #: What its header says; empty where it has none.
+    event_type = models.CharField(max_length=255, blank=True, default="")
+    #: Class of the error, and what went wrong in words that name nobody.
+    error = models.CharField(max_length=255)
+    error_text = models.TextField(blank=True, default="")
+    state = models.CharField(max_length=16, choices=FailedEventState.choices, default=FailedEventState.failed)
+    tries = models.PositiveIntegerField(default=1)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    last_tried = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "failed event"
+        indexes: ClassVar = [models.Index(fields=["state", "id"], name="failedevent_state")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} [{self.kafka_partition}] at {self.kafka_offset}"
+
+
+class RoleChange(models.Model):
+    """
+    The latest that the platform told of a person's role in a course's team; what it told of earlier comes too late.
+
+    .. no_pii:
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    course_id = models.CharField(max_length=255)
+    role = models.CharField(max_length=64)
+    #: When the platform made the change, by its clock.
+    changed = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "role change"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "course_id", "role"], name="unique_role_change"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} in {self.course_id}"
+
+
+class RelayLease(models.Model):
+    """
+    Which relay may send, and until when: one row for the whole outbox.
+
+    It is what keeps the order: two relays at work would overtake each other. Times are the database's.
+
+    .. no_pii:
+    """
+
+    name = models.CharField(max_length=32, primary_key=True)
+    #: The fencing token: one higher whenever the lease goes to another.
+    term = models.PositiveBigIntegerField(default=0)
+    #: For people: host and process.
+    holder = models.CharField(max_length=255, blank=True, default="")
+    expires = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "relay lease"
+
+    def __str__(self) -> str:
+        return f"{self.name}, term {self.term}"

@@ -44,6 +44,7 @@ class OutboxProducer(EventBusProducer):
             event_id=event_metadata.id,
             event_type=signal.event_type,
             topic=topic,
+            key_field=event_key_field,
             key=str(_value_at(event_data, event_key_field)),
             data=AvroSignalSerializer(signal).to_dict(known),
             metadata=_metadata(event_metadata),

@@ -1,0 +1,280 @@
+"""
+The consumer that `consume_events` runs: each message is handled or put aside as a failed event, and then committed.
+
+edx-event-bus-kafka's own commits a message whose handler failed, starts a new group after all that was said before,
+and dies without telling its group.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, override
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from edx_django_utils.cache import RequestCache
+from edx_django_utils.monitoring import function_trace
+from edx_event_bus_kafka import KafkaEventConsumer as StockConsumer
+from edx_event_bus_kafka.internal import consumer as stock
+from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
+
+from edx_exams.apps.events.failed_events import put_aside
+from edx_exams.apps.events.incoming import Incoming, TryLater, Unusable, describe, handle
+from edx_exams.apps.events.registry import registry_client
+
+log = logging.getLogger(__name__)
+
+#: Seconds before a message is tried for the second time, doubled for each further one up to the longest.
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+#: Seconds that the broker is given to say which offsets belong to a time.
+_OFFSETS_TIMEOUT: Final = 10.0
+#: Seconds between two lines of a process that has reset its group's offsets and waits to be ended.
+_IDLE_LINE_EVERY: Final = 30.0
+
+#: What no waiting mends: the client is beyond use (and says so by this code alone when polled), or the broker knows us
+#: and refuses.
+_BEYOND_MENDING: Final = frozenset(
+    {
+        KafkaError._FATAL,  # noqa: SLF001  (librdkafka's own codes begin like this)
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)
+#: No error, though it comes as one, if the options ask for it: all there is has been read.
+_END_OF_PARTITION: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
+
+#: A partition by its topic and number.
+Place = tuple[str, int]
+
+
+class ConsumerFailed(Exception):
+    """The consumer cannot go on; `str()` says why."""
+
+
+class KafkaEventConsumer(StockConsumer):
+    """
+    edx-event-bus-kafka's consumer with another loop.
+
+    * A message is committed after it was handled or put aside, never before, and in order.
+    * While what it needs is away, it is tried again and again; its partitions pause and `poll()` goes on, so that the
+      broker does not take the process for dead.
+    * A new group begins with the oldest message.
+    * `stop()` ends it after the message in hand, and the group knows at once.
+    """
+
+    def __init__(self, topic: str, group_id: str, offset_time: str | None = None) -> None:
+        """
+        Connect; nothing is read yet.
+
+        :param topic: without the environment's prefix
+        :param offset_time: ISO 8601; the group is set to the first messages from then on, and nothing is read
+        :raises ImproperlyConfigured: a setting is missing
+        :raises ValueError: `offset_time` is no time
+        """
+        registry = registry_client()
+        super().__init__(topic, group_id, offset_time)
+        self.schema_registry_client = registry
+        self._lost: set[Place] = set()
+        self._failures_in_a_row = 0
+
+    @override
+    def _create_consumer(self) -> Consumer:
+        common = load_common_settings()
+        if common is None:
+            message = "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?"
+            raise ImproperlyConfigured(message)
+        options = {
+            **common,
+            "group.id": self.group_id,
+            "auto.offset.reset": "earliest",
+            **settings.EVENT_BUS_CONSUMER_KAFKA_OPTIONS,
+            "enable.auto.commit": False,
+        }
+        return Consumer(options, logger=log)
+
+    def stop(self) -> None:
+        """End `consume_indefinitely` after the message in hand. May be called by a signal handler or another thread."""
+        self._shut_down_loop = True
+
+    @override
+    def consume_indefinitely(self) -> None:
+        """
+        Read and handle messages until `stop()`; with an offset time, set the group's offsets and wait for `stop()`.
+
+        :raises ConsumerFailed: it cannot go on
+        """
+        try:
+            if not stock.KAFKA_CONSUMERS_ENABLED.is_enabled():
+                log.error("EVENT_BUS_KAFKA_CONSUMERS_ENABLED is off: nothing is consumed.")
+            elif self.offset_time is None:
+                self._consume_indefinitely()
+            else:
+                self.reset_offsets_and_sleep_indefinitely()
+        except KafkaException as error:
+            raise ConsumerFailed(_words(error.args[0])) from error
+        finally:
+            self.consumer.close()  # leaves the group, so that others have its partitions at once
+
+    @override
+    def _consume_indefinitely(self) -> None:
+        self.consumer.subscribe([get_full_topic(self.topic)], on_revoke=self._on_loss, on_lost=self._on_loss)
+        log.info("Consuming %s as group %s", get_full_topic(self.topic), self.group_id)
+        while not self._shut_down_loop:
+            with function_trace("consumer.consume"):
+                message = self._next_message()
+                if message is not None and self._see_through(message):
+                    self._commit(message)
+
+    def _next_message(self) -> Message | None:
+        """
+        The next message, if there is one within the poll's time-out.
+
+        :raises ConsumerFailed: the broker refuses us, or there were too many errors in a row
+        """
+        message: Message | None = self.consumer.poll(timeout=stock.CONSUMER_POLL_TIMEOUT)
+        if message is None:  # and not falsy, as one without a value is
+            return None
+        error = message.error()
+        if error is None:
+            return message
+        _require_mendable(error)
+        if error.code() != _END_OF_PARTITION:
+            self._count_failure(f"the broker has nothing for us ({_words(error)})")
+            self._wait(stock.POLL_FAILURE_SLEEP)
+        return None
+
+    def _see_through(self, message: Message) -> bool:
+        """
+        Handle a message or put it aside, however long it takes.
+
+        :returns: whether that is done; if not, we were stopped or the partition is another's now, and nothing is lost
+        """
+        self._lost.clear()
+        place = (message.topic(), message.partition())
+        self._log_message_received(message)
+        for pause in _pauses():
+            try:
+                self._handle_or_put_aside(Incoming.of(message))
+            except TryLater as fault:
+                self._count_failure(
+                    f"message {place[0]} [{place[1]}] at {message.offset()} is tried again in {pause:g} s: {fault}"
+                )
+            else:
+                self._failures_in_a_row = 0
+                self._add_message_monitoring(run_context={"full_topic": place[0]}, message=message)
+                return True
+            self._wait(pause)
+            if self._shut_down_loop or place in self._lost:
+                break
+        return False
+
+    def _handle_or_put_aside(self, incoming: Incoming) -> None:
+        """
+        Handle a message, or record that it cannot be handled.
+
+        :raises TryLater: neither is possible now
+        """
+        try:
+            close_old_connections()
+            RequestCache.clear_all_namespaces()
+            try:
+                handle(incoming, self.schema_registry_client)
+            except Unusable as error:
+                put_aside(incoming, error)
+        except (DatabaseError, InterfaceError) as error:
+            message = f"the database does not do its part ({describe(error)})"
+            raise TryLater(message) from error
+
+    def _wait(self, seconds: float) -> None:
+        """
+        Let time pass with all partitions paused, answering the broker all the while.
+
+        Ends early when stopped. Whatever is handed out in spite of the pause, as after a rebalance, is put back.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._shut_down_loop and (left := deadline - time.monotonic()) > 0:
+            self.consumer.pause(self.consumer.assignment())
+            message = self.consumer.poll(timeout=min(left, stock.CONSUMER_POLL_TIMEOUT))
+            if message is None:
+                continue
+            if (error := message.error()) is not None:
+                _require_mendable(error)
+            else:
+                self.consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
+        self.consumer.resume(self.consumer.assignment())
+
+    def _commit(self, message: Message) -> None:
+        """Tell the group that this message is done. Told in vain, it is delivered again, which handlers allow for."""
+        try:
+            self.consumer.commit(message=message, asynchronous=True)
+        except KafkaException as error:
+            log.warning("An offset was not committed: %s", _words(error.args[0]))
+
+    def _on_loss(self, _: Consumer, partitions: Iterable[TopicPartition]) -> None:
+        self._lost.update((partition.topic, partition.partition) for partition in partitions)
+
+    def _count_failure(self, what: str) -> None:
+        """
+        Log a failure that waiting may mend.
+
+        :raises ConsumerFailed: EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT of them came in a row
+        """
+        log.warning("Consumer of %s: %s", self.topic, what)
+        self._failures_in_a_row += 1
+        limit = getattr(settings, "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT", None)
+        if limit and self._failures_in_a_row >= limit:
+            message = f"{limit} errors in a row, the last: {what}"
+            raise ConsumerFailed(message)
+
+    @override
+    def reset_offsets_and_sleep_indefinitely(self) -> None:
+        """Set the offsets of whatever partitions we are given to the offset time; handle nothing until `stop()`."""
+        self.consumer.subscribe([get_full_topic(self.topic)], on_assign=self._reset_offsets)
+        while not self._shut_down_loop:
+            self._wait(_IDLE_LINE_EVERY)
+            log.info("Offsets are being reset to %s; nothing is consumed by this process.", self.offset_time)
+
+    def _reset_offsets(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """
+        Commit the offsets of the first messages from the offset time on; the end, where there is none.
+
+        :raises KafkaException: the broker did not tell them or did not take them
+        """
+        milliseconds = int(self.offset_time.timestamp() * 1000)
+        asked = [TopicPartition(partition.topic, partition.partition, milliseconds) for partition in partitions]
+        found = consumer.offsets_for_times(asked, timeout=_OFFSETS_TIMEOUT)
+        for partition in found:
+            if partition.error is not None:
+                raise KafkaException(partition.error)
+            if partition.offset == OFFSET_END:  # not an offset that can be committed
+                _, partition.offset = consumer.get_watermark_offsets(partition, timeout=_OFFSETS_TIMEOUT)
+        if found:
+            consumer.commit(offsets=found, asynchronous=False)
+        for partition in found:
+            log.info("Offset of %s [%s] is %s now", partition.topic, partition.partition, partition.offset)
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds to wait after the first, second, … failure."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _require_mendable(error: KafkaError) -> None:
+    """
+    Go on only after what waiting may mend.
+
+    :raises ConsumerFailed: the client is beyond use, or the broker refuses us
+    """
+    if error.fatal() or error.code() in _BEYOND_MENDING:
+        raise ConsumerFailed(_words(error))
+
+
+def _words(error: Any) -> str:
+    """What librdkafka says of an error; that is about brokers, not messages."""
+    return f"{error.name()}: {error.str()}" if isinstance(error, KafkaError) else str(error)

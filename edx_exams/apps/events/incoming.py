@@ -1,0 +1,184 @@
+"""
+A message from the bus, and handling it: from bytes to the receivers of its signal.
+
+Whatever goes wrong is told as one of two: `TryLater`, where the world around is to blame and the same message may be
+handled later, or `Unusable`, where it is the message, and trying it again as it is changes nothing. The words of both
+name nobody: they are logged and shown in lists.
+"""
+
+import hashlib
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Self, cast
+
+import attrs
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext
+from django.db import InterfaceError, OperationalError, connection
+from edx_event_bus_kafka.internal.consumer import get_deserializer
+from edx_event_bus_kafka.internal.utils import HEADER_EVENT_TYPE, HEADER_TIME, _get_metadata_from_headers
+from openedx_events.apps import general_signal_handler
+from openedx_events.data import EventsMetadata
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavailable
+
+#: Errors of MySQL and MariaDB that are about the value that was to be stored, though they come as an OperationalError:
+#: text that the column's character set lacks, incomparable collations, a row or packet too large.
+_MYSQL_BAD_VALUE: Final = frozenset({1118, 1153, 1267, 1270, 1271, 1300, 1366, 3854, 3988})
+
+
+class TryLater(Exception):
+    """Something that this message needs is away; `str()` says what, and names no person."""
+
+
+class Unusable(Exception):
+    """This message cannot be handled as it is; `str()` says why, and names no person."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """
+    A message as it came.
+
+    :param produced: when, as the broker has it; None where it does not tell
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: Sequence[tuple[str, bytes | None]] = field(repr=False)
+    produced: datetime | None
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """What Kafka's client hands out, without the client. Where it comes from is None only before it is produced."""
+        kind, milliseconds = message.timestamp()
+        return cls(
+            topic=cast(str, message.topic()),
+            partition=cast(int, message.partition()),
+            offset=cast(int, message.offset()),
+            key=message.key(),
+            value=message.value(),
+            headers=tuple(cast(Sequence[tuple[str, bytes | None]], message.headers() or ())),
+            produced=None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(milliseconds / 1000, UTC),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """
+        Digest by which a second delivery of the same message is known.
+
+        Place and content: a topic that was deleted and made anew counts its offsets from zero again.
+        """
+        everything = (self.topic, self.partition, self.offset, self.produced, self.key, self.value, *self.headers)
+        return hashlib.sha256(repr(everything).encode()).hexdigest()
+
+    @property
+    def event_type(self) -> str:
+        """What its header says, for people; empty where that is nothing."""
+        values = [value for name, value in self.headers if name == HEADER_EVENT_TYPE.message_header_key and value]
+        return values[-1].decode(errors="replace").replace("\0", "")[:255] if values else ""
+
+
+def handle(incoming: Incoming, registry: BoundedRegistryClient) -> None:
+    """
+    Send a message's event to the receivers of its signal.
+
+    :raises TryLater: the database or the registry is away
+    :raises Unusable: the message cannot be read, nobody handles its event, or its handler refuses it
+    """
+    signal = _signal(incoming)
+    metadata = _metadata(incoming)
+    _send(signal, metadata, _data(incoming, signal, registry))
+
+
+def _signal(incoming: Incoming) -> OpenEdxPublicSignal:
+    """The signal that the message's type names."""
+    types = [value for name, value in incoming.headers if name == HEADER_EVENT_TYPE.message_header_key]
+    if len(types) != 1:
+        message = f"It has {len(types)} headers ce_type, where there must be one."
+        raise Unusable(message)
+    try:
+        return OpenEdxPublicSignal.get_signal_by_type((types[0] or b"").decode())
+    except (KeyError, UnicodeDecodeError):
+        message = "Its ce_type is no event that this version of openedx-events knows."
+        raise Unusable(message) from None
+
+
+def _metadata(incoming: Incoming) -> EventsMetadata:
+    """What the headers say of the event. One without a time is as old as its message, not as its delivery."""
+    try:
+        metadata = _get_metadata_from_headers(incoming.headers)
+    except Exception as error:
+        message = "Its headers are not those of an event: ce_id is missing, or one of them is malformed or there twice."
+        raise Unusable(message) from error
+    has_time = any(name == HEADER_TIME.message_header_key for name, _ in incoming.headers)
+    return metadata if has_time or not incoming.produced else attrs.evolve(metadata, time=incoming.produced)
+
+
+def _data(incoming: Incoming, signal: OpenEdxPublicSignal, registry: BoundedRegistryClient) -> Mapping[str, Any]:
+    """The event's data: Avro, by the schema that the registry has under the id in the message."""
+    if incoming.value is None:
+        message = "It has no value: a tombstone."
+        raise Unusable(message)
+    context = SerializationContext(incoming.topic, MessageField.VALUE, list(incoming.headers))
+    try:
+        data: Mapping[str, Any] = get_deserializer(signal, registry)(incoming.value, context)
+    except RegistryUnavailable as unavailable:
+        raise TryLater(str(unavailable)) from unavailable
+    except SchemaRegistryError as error:
+        message = "The schema registry does not know the schema that it was written with."
+        raise Unusable(message) from error
+    except Exception as error:  # bytes that anybody may have put there: no list of what they do to a parser is complete
+        message = f"Its value cannot be read as the data of {signal.event_type}."
+        raise Unusable(message) from error
+    return data
+
+
+def _send(signal: OpenEdxPublicSignal, metadata: EventsMetadata, data: Mapping[str, Any]) -> None:
+    """
+    Call the signal's receivers; the first one's failure is the message's.
+
+    Not robustly, as Django calls it: that logs whatever a receiver raised, and a database's error quotes its row.
+    """
+    try:
+        responses = signal.send_event_with_custom_metadata(metadata, send_robust=False, **data)
+    except DatabaseBusy as busy:
+        raise TryLater(type(busy).__name__) from busy
+    except ExamBaseException as refusal:
+        raise Unusable(str(refusal)) from refusal
+    except (OperationalError, InterfaceError) as error:
+        if _is_about_the_value(error):
+            message = f"The database cannot store what it says ({describe(error)})."
+            raise Unusable(message) from error
+        message = f"the database is away ({describe(error)})"
+        raise TryLater(message) from error
+    except Exception as error:  # a mistake in a handler must cost this message alone, and be seen
+        message = f"Its handler failed ({describe(error)}, {_place(error)})."
+        raise Unusable(message) from error
+    if not any(receiver is not general_signal_handler for receiver, _ in responses):
+        message = "Nothing here handles events of its type."
+        raise Unusable(message)
+
+
+def _is_about_the_value(error: OperationalError | InterfaceError) -> bool:
+    return connection.vendor == "mysql" and bool(error.args) and error.args[0] in _MYSQL_BAD_VALUE
+
+
+def describe(error: BaseException) -> str:
+    """An error without its text, which may quote data: its class, and a database's number for it."""
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    return f"{type(error).__name__} {number}" if number is not None else type(error).__name__
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised, as `module.py:12`."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{last.filename.rpartition('/')[2]}:{last.lineno}"

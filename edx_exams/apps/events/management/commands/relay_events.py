@@ -1,0 +1,88 @@
+"""`manage.py relay_events`: send what the outbox owes to the event bus."""
+
+import signal
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final, override
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.events.models import OutboxState
+from edx_exams.apps.events.publishers import publisher_class
+from edx_exams.apps.events.publishers.base import Misconfigured
+from edx_exams.apps.events.relay import BATCH, INTERVAL, PublisherStuck, Relay
+
+_EXAMPLES: Final = """
+Examples:
+  manage.py relay_events           until SIGTERM
+  manage.py relay_events --once    what is due now, and no more
+"""
+
+
+class Command(BaseCommand):
+    """Send events to the bus that `EVENT_BUS_RELAY_PRODUCER` names. Start two: one sends, the other is its spare."""
+
+    help = "Sends the events that the outbox owes. Of several one is at work, the others take over when it dies."
+
+    @override
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        return super().create_parser(
+            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
+        )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="send what is due, and end")
+        parser.add_argument(
+            "--batch", type=int, default=BATCH, metavar="N", help="events in hand at most (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=INTERVAL,
+            metavar="SECONDS",
+            help="pause between two looks into the outbox (default: %(default)s)",
+        )
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["batch"] < 1 or options["interval"] <= 0:
+            message = "--batch and --interval must be above zero."
+            raise CommandError(message)
+        require_sound_settings()
+        try:
+            publisher = publisher_class()()
+        except Misconfigured as error:
+            raise CommandError(str(error)) from error
+        relay = Relay(publisher, batch=options["batch"], interval=options["interval"])
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: relay.stop())
+        try:
+            if options["once"]:
+                self._send_once(relay)
+            else:
+                relay.run()
+        except PublisherStuck as error:
+            raise CommandError(str(error)) from error
+        finally:
+            publisher.close()
+
+    def _send_once(self, relay: Relay) -> None:
+        """One pass; its last line is a sum, and its exit code 0 if nothing is left that was due."""
+        try:
+            had_lease = relay.run_once()
+        except (DatabaseError, InterfaceError) as error:
+            message = f"The database failed: {type(error).__name__}."
+            raise CommandError(message) from error
+        if not had_lease:
+            message = "Another relay is at work, and sends what is due."
+            raise CommandError(message)
+        counts = relay.counts
+        total = (
+            f"{counts[OutboxState.published]:,} events published, {counts[OutboxState.pending]:,} to be tried again, "
+            f"{counts[OutboxState.failed]:,} failed for good"
+        )
+        if counts[OutboxState.pending] or counts[OutboxState.failed]:
+            raise CommandError(total)
+        self.stdout.write(total)

@@ -1,0 +1,243 @@
+"""
+Kafka, through edx-event-bus-kafka: its producer makes the messages, ours sees to it that the broker has them.
+
+The library's own loader builds a producer that acknowledges nothing to its caller and swallows what goes wrong. It
+accepts any object with the methods of a confluent producer, though, and is given one that keeps account.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, override
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from django.conf import settings
+from edx_event_bus_kafka import KafkaEventProducer
+from edx_event_bus_kafka.internal.config import get_full_topic, get_schema_registry_client, load_common_settings
+from edx_event_bus_kafka.internal.producer import extract_event_key, get_serializers
+from openedx_events.tooling import OpenEdxPublicSignal
+
+from edx_exams.apps.events.publishers.base import BlockingPublisher, Delivery, Misconfigured, NotPublished, RelayedEvent
+
+log = logging.getLogger(__name__)
+
+#: Without these a message could be lost or overtaken though it was acknowledged, so they are nobody's to change.
+_RELIABLE: Final = {"acks": "all", "enable.idempotence": True}
+#: What `EVENT_BUS_RELAY_KAFKA_OPTIONS` may replace. Milliseconds.
+_DEFAULTS: Final = {
+    "delivery.timeout.ms": 10_000,  # then the relay counts a failed try, and an operator sees why
+    "linger.ms": 2,
+    "reconnect.backoff.max.ms": 2_000,  # a broker that comes back is found soon
+}
+#: Seconds between two looks for acknowledgements where none comes; one that comes is seen at once.
+_POLL_SECONDS: Final = 0.5
+#: Seconds for which a registry that failed is not asked again.
+_REGISTRY_PAUSE_SECONDS: Final = 5.0
+#: Seconds to wait for messages under way when the connection is closed or replaced.
+_FLUSH_SECONDS: Final = 2.0
+
+
+class KafkaPublisher(BlockingPublisher):
+    """
+    Publishes to Kafka as `EVENT_BUS_KAFKA_*` and `EVENT_BUS_RELAY_KAFKA_OPTIONS` say.
+
+    :raises Misconfigured: these settings are missing or refused
+    """
+
+    def __init__(self) -> None:
+        self._options = _options()
+        self._producer = _AcknowledgingProducer(self._options)
+        self._library = KafkaEventProducer(self._producer)
+        self._schemas = _Schemas()
+        super().__init__()
+
+    @override
+    def _send(self, delivery: Delivery) -> None:
+        if self._producer.is_broken:
+            self._reconnect()
+        event = delivery.event
+        self._schemas.make_known(event)
+        self._producer.expect(delivery.done)
+        self._library.send(
+            signal=event.signal,
+            topic=event.topic,
+            event_key_field=event.key_field,
+            event_data=event.data,
+            event_metadata=event.metadata,
+        )
+        self._producer.require_produced()
+
+    @override
+    def discard(self) -> None:
+        super().discard()
+        self._producer.purge()
+
+    @override
+    def close(self) -> None:
+        super().close()
+        self._producer.close()
+
+    def _reconnect(self) -> None:
+        """After an error from which an idempotent producer cannot recover: a new one, for the events to come."""
+        log.warning("The connection to Kafka broke for good and is made anew")
+        self._producer.close()
+        self._producer = _AcknowledgingProducer(self._options)
+        self._library = KafkaEventProducer(self._producer)
+
+
+class _AcknowledgingProducer:
+    """
+    What edx-event-bus-kafka takes for a confluent producer: passes messages on and tells what became of each.
+
+    `expect`, the library's call of `produce` and `require_produced` happen in one thread, one message after another.
+    """
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        try:
+            self._producer = Producer({**options, "error_cb": self._note}, logger=log)
+        except (KafkaException, TypeError, ValueError) as error:
+            message = f"Kafka's options are refused: {_text(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
+            raise Misconfigured(message) from error
+        self._expected: Callable[[Exception | None], None] | None = None
+        self._refused: Exception | None = None
+        self.is_broken = False
+        self._closing = threading.Event()
+        self._poller = threading.Thread(target=self._poll_until_closed, name="kafka-acknowledgements", daemon=True)
+        self._poller.start()
+
+    def expect(self, done: Callable[[Exception | None], None]) -> None:
+        """The next message's acknowledgement goes to `done`."""
+        self._expected, self._refused = done, None
+
+    def produce(self, topic: str, *, on_delivery: Callable[[KafkaError | None, Message], None], **message: Any) -> None:
+        """Queue a message. The library calls this and swallows what it raises, so that is kept."""
+        done, self._expected = self._expected, None
+        if done is None:
+            error = "A message that nobody waits for"
+            raise RuntimeError(error)
+
+        def delivered(error: KafkaError | None, sent: Message) -> None:
+            if error is None:
+                done(None)
+                on_delivery(error, sent)  # the library's audit log; of a failure it would log the whole event
+            else:
+                self._note(error)
+                done(NotPublished(_text(error)))
+
+        try:
+            self._producer.produce(topic, on_delivery=delivered, **message)
+        except (BufferError, KafkaException) as error:
+            if isinstance(error, KafkaException):
+                self._note(error.args[0])
+            self._refused = error
+            self._expected = done
+            raise
+
+    def require_produced(self) -> None:
+        """
+        Make sure that the message that was expected is on its way.
+
+        :raises NotPublished: it is not
+        """
+        if self._expected is not None:
+            self._expected = None
+            raise NotPublished(_text(self._refused) if self._refused else "edx-event-bus-kafka made no message of it")
+
+    def poll(self, timeout: float) -> int:
+        """Call back for what was acknowledged."""
+        return int(self._producer.poll(timeout))
+
+    def flush(self, timeout: float) -> int:
+        """Wait for what is under way; the number of messages that still are."""
+        return int(self._producer.flush(timeout))
+
+    def purge(self) -> None:
+        """Drop what is not sent yet."""
+        self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+
+    def close(self) -> None:
+        """Drop what is not sent yet, and stop."""
+        self.purge()
+        self._producer.flush(_FLUSH_SECONDS)
+        self._closing.set()
+        self._poller.join(_POLL_SECONDS * 2)
+
+    def _note(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (its public name for it)
+            self.is_broken = True
+
+    def _poll_until_closed(self) -> None:
+        while not self._closing.is_set():
+            self._producer.poll(_POLL_SECONDS)
+
+
+class _Schemas:
+    """
+    The schemas that the registry knows of us.
+
+    The library registers them within `send`, where a failure would only be logged, so this asks its serializers first.
+    They remember: the registry is asked once in a process' life for each kind of event. One that failed is left alone
+    for a while, so that events whose schemas are known don't wait behind those whose are not.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[tuple[OpenEdxPublicSignal, str, str]] = set()
+        self._failure: NotPublished | None = None
+        self._ask_again = 0.0
+
+    def make_known(self, event: RelayedEvent) -> None:
+        """
+        Register the event's schemas.
+
+        :raises NotPublished: the registry does not answer, or refuses
+        """
+        kind = (event.signal, event.topic, event.key_field)
+        if kind in self._known:
+            return
+        if self._failure and time.monotonic() < self._ask_again:
+            raise self._failure
+        try:
+            _bound_registry_calls()
+            _serialize(event)
+        except Exception as error:
+            self._failure = NotPublished(f"The schema registry failed: {_text(error)}")
+            self._ask_again = time.monotonic() + _REGISTRY_PAUSE_SECONDS
+            raise self._failure from error
+        self._failure = None
+        self._known.add(kind)
+
+
+def _serialize(event: RelayedEvent) -> None:
+    """Make key and value as the library will: that their schemas get registered is the point."""
+    topic = get_full_topic(event.topic)
+    key_serializer, value_serializer = get_serializers(event.signal, event.key_field)
+    key_serializer(extract_event_key(event.data, event.key_field), SerializationContext(topic, MessageField.KEY, {}))
+    value_serializer(event.data, SerializationContext(topic, MessageField.VALUE, {}))
+
+
+def _bound_registry_calls() -> None:
+    """Give the library's client of the registry a time-out, which it lacks; the relay tries again, so it need not."""
+    client = get_schema_registry_client()._rest_client  # noqa: SLF001  (the library leaves no other way in)
+    client.session.timeout = settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT
+    client.max_retries = 0
+
+
+def _options() -> dict[str, Any]:
+    missing = [
+        name
+        for name in ("EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL")
+        if not getattr(settings, name, None)
+    ]
+    if missing:
+        message = f"Kafka cannot be used without {' and '.join(missing)}."
+        raise Misconfigured(message)
+    return {**_DEFAULTS, **load_common_settings(), **settings.EVENT_BUS_RELAY_KAFKA_OPTIONS, **_RELIABLE}
+
+
+def _text(error: Exception | KafkaError) -> str:
+    """An error in words. Kafka's and the registry's name servers and topics, and nobody."""
+    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        error = error.args[0]
+    return error.str() if isinstance(error, KafkaError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,107 @@
+"""
+Redis Streams, through edx-event-bus-redis: its producer makes the entries, ours hears what became of each.
+
+The library is installed in production alone, so this module is imported only where a configuration names it.
+"""
+
+from typing import Any, Final, override
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from edx_exams.apps.events.publishers.base import BlockingPublisher, Delivery, Misconfigured, NotPublished
+
+#: Seconds to wait for Redis, to connect and to answer.
+_TIMEOUT_SECONDS: Final = 5.0
+
+
+class RedisPublisher(BlockingPublisher):
+    """
+    Publishes to the Redis that `EVENT_BUS_REDIS_CONNECTION_URL` names.
+
+    :raises Misconfigured: the setting or the library is missing
+    """
+
+    def __init__(self) -> None:
+        url = getattr(settings, "EVENT_BUS_REDIS_CONNECTION_URL", None)
+        if not url:
+            message = "Redis cannot be used without EVENT_BUS_REDIS_CONNECTION_URL."
+            raise Misconfigured(message)
+        try:
+            library_producer = import_string("edx_event_bus_redis.RedisEventProducer")
+            database = import_string("walrus.Database")
+        except ImportError as error:
+            message = "Redis cannot be used without the package edx-event-bus-redis."
+            raise Misconfigured(message) from error
+        try:
+            client = database.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
+        except ValueError as error:
+            message = f"EVENT_BUS_REDIS_CONNECTION_URL is refused: {error}"
+            raise Misconfigured(message) from error
+        self._client = _AcknowledgingClient(client)
+        self._library = library_producer(self._client)
+        super().__init__()
+
+    @override
+    def _send(self, delivery: Delivery) -> None:
+        event = delivery.event
+        self._client.expect()
+        self._library.send(
+            signal=event.signal,
+            topic=event.topic,
+            event_key_field=event.key_field,
+            event_data=event.data,
+            event_metadata=event.metadata,
+        )
+        self._client.require_added()
+        delivery.done(None)
+
+
+class _AcknowledgingClient:
+    """What edx-event-bus-redis takes for a walrus database: it remembers whether the last entry was added."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self._added = False
+        self._error: Exception | None = None
+
+    def expect(self) -> None:
+        """An entry is about to be added."""
+        self._added, self._error = False, None
+
+    def require_added(self) -> None:
+        """
+        Make sure that it was. The library swallows what went wrong.
+
+        :raises NotPublished: it was not
+        """
+        if not self._added:
+            raise NotPublished(_text(self._error) if self._error else "edx-event-bus-redis made no entry of it")
+
+    def Stream(self, name: str) -> "_AcknowledgingStream":  # noqa: N802  (walrus' name)
+        """The stream of this name."""
+        return _AcknowledgingStream(self, self._database.Stream(name))
+
+    def add(self, stream: Any, data: dict[bytes, bytes], **options: Any) -> Any:
+        """Add an entry to a stream and keep account of it."""
+        try:
+            entry_id = stream.add(data, **options)
+        except Exception as error:
+            self._error = error
+            raise
+        self._added = True
+        return entry_id
+
+
+class _AcknowledgingStream:
+    def __init__(self, client: _AcknowledgingClient, stream: Any) -> None:
+        self._client = client
+        self._stream = stream
+
+    def add(self, data: dict[bytes, bytes], **options: Any) -> Any:
+        return self._client.add(self._stream, data, **options)
+
+
+def _text(error: Exception) -> str:
+    """An error in words; Redis' name a host and nobody."""
+    return f"{type(error).__name__}: {error}"

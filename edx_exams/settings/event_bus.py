@@ -1,0 +1,31 @@
+"""
+What operators' configurations say of the event bus, and what the service makes of it.
+
+Configurations of Open edX services name the bus's own producer and consumer. Here the producer belongs to the relay,
+for requests write into the outbox; and of Kafka's consumer there is a child that loses nothing.
+"""
+
+from typing import Any, Final
+
+OUTBOX_PRODUCER: Final = "edx_exams.apps.events.producer.OutboxProducer"
+KAFKA_CONSUMER: Final = "edx_exams.apps.events.consumer.KafkaEventConsumer"
+
+_LIBRARY_KAFKA_CONSUMERS: Final = frozenset(
+    {"edx_event_bus_kafka.KafkaEventConsumer", "edx_event_bus_kafka.internal.consumer.KafkaEventConsumer"}
+)
+
+
+def put_in_place(settings: dict[str, Any]) -> None:
+    """
+    Move an operator's producer to the relay, install ours, and put our Kafka consumer in the place of the library's.
+
+    A relay's producer that is configured as such stays; so does another bus's consumer.
+
+    :param settings: a settings module's names, which are changed
+    """
+    producer = settings.get("EVENT_BUS_PRODUCER")
+    if producer and producer != OUTBOX_PRODUCER and not settings.get("EVENT_BUS_RELAY_PRODUCER"):
+        settings["EVENT_BUS_RELAY_PRODUCER"] = producer
+    settings["EVENT_BUS_PRODUCER"] = OUTBOX_PRODUCER
+    if settings.get("EVENT_BUS_CONSUMER") in {*_LIBRARY_KAFKA_CONSUMERS, None, ""}:
+        settings["EVENT_BUS_CONSUMER"] = KAFKA_CONSUMER
