@@ -1,0 +1,34 @@
+"""The platform's own addresses, as tools know them."""
+
+from urllib.parse import urljoin, urlsplit
+
+from django.conf import settings
+from django.urls import reverse
+
+from edx_exams.apps.lti.models import LtiTool
+
+
+def issuer() -> str:
+    """What names this platform in every message: the address exactly as it is configured."""
+    return settings.LTI_API_BASE or settings.LTI_BASE or settings.LMS_ROOT_URL
+
+
+def address(name: str, **arguments: object) -> str:
+    """The absolute URL of one of our LTI paths, by its route's name."""
+    return urljoin(issuer(), reverse(f"lti:{name}", kwargs=arguments))
+
+
+def token_url(tool: LtiTool) -> str:
+    """Where the tool gets its access tokens."""
+    return address("token", config_id=tool.config_id)
+
+
+def acs_url(tool: LtiTool) -> str:
+    """Where the tool controls assessments."""
+    return address("acs", tool_id=tool.pk)
+
+
+def browser_lock_address() -> str:
+    """Host and path of the page for browsers without the vendor's extension, without scheme: tools expect none."""
+    page = urlsplit(urljoin(issuer(), reverse("browser-lock")))
+    return settings.LTI_CUSTOM_URL_CLAIM or f"{page.netloc}{page.path}"

@@ -1,0 +1,164 @@
+"""The LTI platform in the admin: tools, what their vendors must be told, and whether they can be reached."""
+
+from typing import Any, override
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from edx_exams.apps.lti import addresses, keys, toolkeys
+from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that are looked at."""
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LtiToolForm(ModelForm):
+    """Refuses keys and addresses that could not work."""
+
+    def clean_public_key(self) -> str:
+        """The PEM key, if it is one."""
+        text = str(self.cleaned_data["public_key"]).strip()
+        if text and toolkeys.pem_key(text) is None:
+            raise ValidationError(_("This is no RSA public key of at least 2048 bits in PEM format."))
+        return text
+
+
+@admin.register(LtiTool)
+class LtiToolAdmin(admin.ModelAdmin):
+    """Vendors' tools."""
+
+    form = LtiToolForm
+    list_display = ("pk", "name", "client_id", "launch_url", "is_enabled")
+    list_display_links = ("pk", "name", "client_id")
+    list_filter = ("is_enabled",)
+    search_fields = ("name", "client_id", "launch_url", "oidc_login_url")
+    ordering = ("pk",)
+    actions = ("check_tool", "rotate_key")
+    readonly_fields = ("data_sheet", "config_id", "platform_key_list")
+    fieldsets = (
+        (_("To be told to the vendor"), {"fields": ("data_sheet", "platform_key_list")}),
+        (
+            _("As told by the vendor"),
+            {"fields": ("oidc_login_url", "launch_url", "redirect_uris", "keyset_url", "public_key")},
+        ),
+        (_("Here"), {"fields": ("name", "is_enabled", "client_id", "deployment_id", "config_id")}),
+    )
+
+    @admin.display(description=_("data sheet"))
+    def data_sheet(self, tool: LtiTool) -> str | SafeString:
+        """What the vendor enters on their side, ready to copy."""
+        if tool._state.adding:
+            return str(_("Save the tool first; then it stands here."))
+        rows = (
+            (_("Issuer"), addresses.issuer()),
+            (_("Client id"), tool.client_id),
+            (_("Deployment id"), tool.deployment_id),
+            (_("OIDC authorization URL"), addresses.address("launch")),
+            (_("Access token URL"), addresses.token_url(tool)),
+            (_("Key set URL"), addresses.address("key-set", config_id=tool.config_id)),
+        )
+        return format_html(
+            "<table>{}</table>", format_html_join("", "<tr><th>{}</th><td><code>{}</code></td></tr>", rows)
+        )
+
+    @admin.display(description=_("our keys for it"))
+    def platform_key_list(self, tool: LtiTool) -> str | SafeString:
+        """The key ids in the key set; the last active one signs."""
+        if tool._state.adding:
+            return "-"
+        current = tool.platform_keys.filter(retired_at=None).order_by("pk")
+        return format_html_join(
+            "", "<code>{}</code> {}<br>", ((key.kid, _("signs") if key.is_active else "") for key in current)
+        )
+
+    @override
+    def save_model(self, request: HttpRequest, obj: LtiTool, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            keys.store_key(obj)
+        if "keyset_url" in form.changed_data:
+            toolkeys.forget_key_set(obj)
+
+    @admin.action(description=_("Check whether the tool's messages can be verified"))
+    def check_tool(self, request: HttpRequest, queryset: QuerySet[LtiTool]) -> None:
+        """Ask each vendor for its keys now, and say what is wrong."""
+        for tool in queryset:
+            found = toolkeys.problems(tool)
+            for problem in found:
+                self.message_user(request, f"{tool}: {problem}", messages.ERROR)
+            if not found:
+                self.message_user(request, _("%(tool)s: all is well.") % {"tool": tool}, messages.SUCCESS)
+
+    @admin.action(description=_("Make a new key of ours, and sign with it"), permissions=["change"])
+    def rotate_key(self, request: HttpRequest, queryset: QuerySet[LtiTool]) -> None:
+        """Rotate the platform's keys; the former ones stay in the key sets until they are retired."""
+        for tool in queryset:
+            key = keys.rotate_key(tool)
+            self.message_user(request, _("%(tool)s: now signs with %(kid)s.") % {"tool": tool, "kid": key.kid})
+
+
+@admin.register(LtiPlatformKey)
+class LtiPlatformKeyAdmin(ReadOnlyAdmin):
+    """Our keys. The private halves are shown nowhere."""
+
+    list_display = ("kid", "tool", "is_active", "created", "retired_at")
+    list_filter = ("is_active",)
+    list_select_related = ("tool",)
+    search_fields = ("kid", "tool__name", "tool__client_id")
+    ordering = ("-pk",)
+    fields = ("tool", "kid", "is_active", "created", "retired_at")
+    readonly_fields = fields
+    actions = ("retire",)
+
+    def has_retire_permission(self, request: HttpRequest) -> bool:
+        """Who may change tools may retire keys."""
+        return request.user.has_perm("lti.change_ltitool")
+
+    @admin.action(description=_("Retire: take out of the key set"), permissions=["retire"])
+    def retire(self, request: HttpRequest, queryset: QuerySet[LtiPlatformKey]) -> None:
+        """Retire keys; the one that signs is left."""
+        for key in queryset.select_related("tool"):
+            if not keys.retire_key(key):
+                self.message_user(request, _("%(kid)s signs: replace it first.") % {"kid": key.kid}, messages.ERROR)
+
+
+@admin.register(LtiLaunch)
+class LtiLaunchAdmin(ReadOnlyAdmin):
+    """Launches of the last hours, for whoever looks into one that failed."""
+
+    list_display = ("pk", "message_type", "tool", "user", "attempt_id", "created", "used_at", "answered_at")
+    list_filter = ("message_type", "tool")
+    list_select_related = ("tool", "user")
+    search_fields = ("user__username", "exam__course_id")
+    ordering = ("-pk",)
+    fields = ("tool", "user", "exam", "attempt", "message_type", "created", "expires_at", "used_at", "answered_at")
+
+
+@admin.register(ProctoredAttempt)
+class ProctoredAttemptAdmin(ReadOnlyAdmin):
+    """Which attempts' tools want to hear of the end."""
+
+    list_display = ("attempt_id", "end_assessment_return")
+    list_filter = ("end_assessment_return",)
+    search_fields = ("attempt__user__username",)
+    ordering = ("-pk",)
+    fields = ("attempt", "end_assessment_return")

@@ -1,0 +1,32 @@
+from typing import Any, override
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def _take_over_registrations(using: str, verbosity: int, **kwargs: Any) -> None:
+    """Import what the earlier service's library left in this database, where it left anything."""
+    from edx_exams.apps.lti.succession import import_registrations  # noqa: PLC0415  (needs the models)
+
+    for line in import_registrations(using=using).news():
+        if verbosity:
+            print(f"  {line}")  # noqa: T201  (to the operator who migrates)
+
+
+class LtiConfig(AppConfig):
+    """The LTI platform: launches proctoring tools, and lets them control attempts."""
+
+    name = "edx_exams.apps.lti"
+    label = "lti"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "LTI proctoring"
+
+    @override
+    def ready(self) -> None:
+        """Register the checks, the import of old registrations and the purge."""
+        from edx_exams.apps.core.signals import swept  # noqa: PLC0415  (needs the models)
+        from edx_exams.apps.lti import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
+        from edx_exams.apps.lti.launches import purge  # noqa: PLC0415  (needs the models)
+
+        post_migrate.connect(_take_over_registrations, sender=self, dispatch_uid="edx_exams.lti.succession")
+        swept.connect(purge, dispatch_uid="edx_exams.lti.purge")

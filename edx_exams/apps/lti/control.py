@@ -1,0 +1,180 @@
+"""
+What a tool says to the Assessment Control Service, as a pure function of the request's body.
+
+Proctoring Services 1.0, “Assessment Control Service”. All of a body is judged before anything is looked up or written.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple, Never
+
+from edx_exams.apps.core.api import ControlReport
+from edx_exams.apps.core.statuses import ControlAction
+
+#: Characters.
+LONGEST_REASON_CODE: Final = 64
+LONGEST_MESSAGE: Final = 4096
+LONGEST_ID: Final = 255
+#: The largest attempt number that a column holds.
+LARGEST_NUMBER: Final = 2**31 - 1
+#: Minutes: a year. More would take the end of an attempt out of what a date can be.
+LONGEST_EXTRA_TIME: Final = 366 * 24 * 60
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+_NUMBER: Final = re.compile(r"[+-]?(\d{1,32}(\.\d{0,32})?|\.\d{1,32})([eE][+-]?\d{1,3})?", re.ASCII)
+
+
+class BadBody(Exception):
+    """
+    A body that is not what it must be.
+
+    :param errors: texts by field
+    """
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        self.errors = errors
+        field, texts = next(iter(errors.items()))
+        super().__init__(f"{field}: {texts[0]}")
+
+
+class _Wrong(Exception):
+    """A value that its field does not take; the text says what it does take."""
+
+
+class ControlRequest(NamedTuple):
+    """Whose assessment, and what is to be done with it."""
+
+    user: str
+    resource_id: str
+    attempt_number: int
+    report: ControlReport
+
+
+def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
+    """
+    Judge a body.
+
+    :param issuer: us, for a user whose `iss` is told
+    :raises BadBody: a field is missing or wrong; all that are wrong are told at once
+    """
+    data = _json(body)
+    errors: dict[str, list[str]] = {}
+
+    def field(name: str, read: Callable[[Any], Any], *, required: bool = False) -> Any:
+        value = data.get(name)
+        if value is None:
+            if required:
+                errors[name] = ["This field is required."]
+            return None
+        try:
+            return read(value)
+        except _Wrong as error:
+            errors[name] = [str(error)]
+            return None
+
+    user = field("user", lambda value: _user(value, issuer), required=True)
+    resource_id = field("resource_link", lambda value: _text(_object(value).get("id"), LONGEST_ID, "id"), required=True)
+    attempt_number = field("attempt_number", lambda value: _integer(value, 1, LARGEST_NUMBER), required=True)
+    action = field("action", _action, required=True)
+    incident_time = field("incident_time", _time, required=True)
+    severity = field("incident_severity", _severity)
+    reason_code = field("reason_code", _reason_code)
+    message = field("reason_msg", lambda value: _text(value, LONGEST_MESSAGE, allow_empty=True))
+    extra_time = field("extra_time", lambda value: _integer(value, 0, LONGEST_EXTRA_TIME))
+    if action == ControlAction.UPDATE and data.get("extra_time") is None:
+        errors["extra_time"] = ["An update needs it: the total of extra minutes."]
+    if errors:
+        raise BadBody(errors)
+    report = ControlReport(action, incident_time, severity, reason_code, message, extra_time)
+    return ControlRequest(user, resource_id, attempt_number, report)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    """The body's object. Numbers stay what was sent, to the last digit."""
+    try:
+        data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise BadBody({"non_field_errors": ["The body is no JSON."]}) from None
+    if not isinstance(data, dict):
+        raise BadBody({"non_field_errors": ["The body must be a JSON object."]})
+    return data
+
+
+def _refuse_constant(name: str) -> Never:
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _Wrong("This must be an object.")
+    return value
+
+
+def _text(value: object, longest: int, name: str = "", *, allow_empty: bool = False) -> str:
+    what = f"{name} must" if name else "This must"
+    if not isinstance(value, str) or (not value and not allow_empty) or len(value) > longest:
+        message = f"{what} be text of at most {longest:,} characters."
+        raise _Wrong(message)
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        message = f"{what} be valid text."
+        raise _Wrong(message)
+    return value
+
+
+def _user(value: object, issuer: str) -> str:
+    user = _object(value)
+    if user.get("iss") not in (None, issuer):
+        raise _Wrong("iss is not this platform.")
+    return _text(user.get("sub"), LONGEST_ID, "sub")
+
+
+def _integer(value: object, least: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        message = f"This must be a whole number from {least} to {most:,}."
+        raise _Wrong(message)
+    return value
+
+
+def _action(value: object) -> ControlAction:
+    if not isinstance(value, str) or value not in list(ControlAction):
+        message = f"This must be one of: {', '.join(ControlAction)}."
+        raise _Wrong(message)
+    return ControlAction(value)
+
+
+def _time(value: object) -> datetime:
+    problem = "This must be a time with its zone, as in 2026-03-01T12:00:00Z."
+    if not isinstance(value, str):
+        raise _Wrong(problem)
+    try:
+        moment = datetime.fromisoformat(value)
+        is_plausible = moment.tzinfo is not None and _EARLIEST <= moment <= _LATEST
+    except (ValueError, OverflowError):
+        raise _Wrong(problem) from None
+    if not is_plausible:
+        raise _Wrong(problem)
+    return moment.astimezone(UTC)
+
+
+def _severity(value: object) -> Decimal:
+    """A number or the text of one, compared as it was sent."""
+    problem = "This must be a number from 0 to 1."
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        raise _Wrong(problem)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise _Wrong(problem)
+    severity = Decimal(value)
+    if not 0 <= severity <= 1:
+        raise _Wrong(problem)
+    return severity
+
+
+def _reason_code(value: object) -> str:
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() and abs(value) < LARGEST_NUMBER else str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
+        value = str(value)
+    return _text(value, LONGEST_REASON_CODE)

@@ -1,0 +1,22 @@
+"""What the platform refuses to people, and how their requests end."""
+
+from edx_exams.apps.core.exceptions import ExamBaseException
+
+
+class CannotLaunch(ExamBaseException):
+    """There is no tool to launch, or nothing to launch it for."""
+
+
+class LaunchRefused(ExamBaseException):
+    """The attempt is where no launch is begun any more."""
+
+    http_status = 403
+
+
+class NotNow(ExamBaseException):
+    """The browser asked ahead of its person."""
+
+    http_status = 503
+
+    def __init__(self) -> None:
+        super().__init__("This link does something: it is not for fetching ahead.")

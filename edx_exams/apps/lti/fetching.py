@@ -1,0 +1,173 @@
+"""
+Fetching a tool's key set: an address that somebody typed in, asked for by our server, so with nothing taken on trust.
+
+No redirect is followed, nothing is read without end, and no connection is made to an address that is not public: the
+address that is checked is the one connected to, whatever a name server says a moment later.
+"""
+
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import time
+from typing import Any, Final, override
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+#: Seconds for one step of the network, and for everything.
+STEP_TIMEOUT: Final = 3.0
+TOTAL_TIMEOUT: Final = 6.0
+#: Bytes. A key set of twenty keys has ten thousand.
+LARGEST_KEY_SET: Final = 262_144
+_CHUNK: Final = 16_384
+_USER_AGENT: Final = "edx-exams"
+
+
+class FetchFailed(Exception):
+    """The key set could not be had; the text says why, for the operator."""
+
+
+def fetch_key_set(url: str) -> dict[str, Any]:
+    """
+    The key set at this address: RFC 7517 section 5.
+
+    :raises FetchFailed: it is not to be had, or not to be asked for
+    """
+    body = _fetch(url)
+    try:
+        key_set = json.loads(body)
+    except (ValueError, RecursionError):
+        raise FetchFailed("The answer is no JSON.") from None
+    if not isinstance(key_set, dict) or not isinstance(key_set.get("keys"), list):
+        raise FetchFailed("The answer is no JSON Web Key Set: an object with the list “keys”.")
+    return key_set
+
+
+def _fetch(url: str) -> bytes:
+    scheme, host, port, target = _parts(url)
+    is_trusted = host in {allowed.lower() for allowed in settings.LTI_TOOL_URL_ALLOWED_HOSTS}
+    if scheme != "https" and not is_trusted:
+        raise FetchFailed("The address must begin with https://.")
+    connection = _Connection(host, port, is_tls=scheme == "https", may_be_private=is_trusted)
+    # The last word against whoever answers a byte at a time: each read would be in time.
+    deadline = threading.Timer(TOTAL_TIMEOUT, connection.abort)
+    deadline.daemon = True
+    deadline.start()
+    try:
+        connection.request("GET", target, headers={"User-Agent": _USER_AGENT, "Accept": "application/json"})
+        response = connection.getresponse()
+        if response.status != http.client.OK:
+            raise FetchFailed(f"The answer has status {response.status}; redirects are not followed.")
+        return _bounded(response)
+    except TimeoutError:
+        raise FetchFailed(f"No answer within {STEP_TIMEOUT:g} seconds.") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise FetchFailed(f"The connection failed: {type(error).__name__}.") from None
+    finally:
+        deadline.cancel()
+        connection.close()
+
+
+def _parts(url: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of an address."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise FetchFailed("This is no web address.") from None
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise FetchFailed("This is no web address.")
+    target = parts.path or "/"
+    if parts.query:
+        target += f"?{parts.query}"
+    if not target.isascii() or any(character <= " " for character in target):
+        raise FetchFailed("This is no web address.")
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target
+
+
+def _bounded(response: http.client.HTTPResponse) -> bytes:
+    """The answer's body, of which no more than a little too much is read."""
+    body = bytearray()
+    deadline = time.monotonic() + TOTAL_TIMEOUT
+    while chunk := response.read1(_CHUNK):
+        body += chunk
+        if len(body) > LARGEST_KEY_SET:
+            raise FetchFailed(f"The answer is larger than {LARGEST_KEY_SET:,} bytes.")
+        if time.monotonic() > deadline:
+            raise FetchFailed(f"The answer took longer than {TOTAL_TIMEOUT:g} seconds.")
+    return bytes(body)
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that looks at the address before it is made."""
+
+    def __init__(self, host: str, port: int, *, is_tls: bool, may_be_private: bool) -> None:
+        super().__init__(host, port, timeout=STEP_TIMEOUT)
+        self._is_tls, self._may_be_private = is_tls, may_be_private
+        self._aborted = False
+
+    @override
+    def connect(self) -> None:
+        self.sock = self._connected_socket()
+        if self._is_tls:
+            tls = ssl.create_default_context().wrap_socket(
+                self.sock, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self.sock = tls  # known to `abort` before the handshake, in which the other side may dawdle too
+            tls.do_handshake()
+
+    def _connected_socket(self) -> socket.socket:
+        problem: Exception = FetchFailed("The host's name has no address.")
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise problem from None
+        for family, kind, protocol, _, address in found:
+            if self._aborted:
+                raise TimeoutError
+            if not (self._may_be_private or is_public(str(address[0]))):
+                problem = FetchFailed("The host's address is not a public one.")
+                continue
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(STEP_TIMEOUT)
+            try:
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                problem = error
+                continue
+            return sock
+        raise problem
+
+    def abort(self) -> None:
+        """End it from another thread: whoever reads gets an error or the end."""
+        self._aborted = True
+        sock = self.sock
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return
+
+
+def is_public(address: str) -> bool:
+    """Whether this is an address of the public internet, and not one of another family in disguise that is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        disguised = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+        if ip in _NAT64:
+            disguised.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+        if any(inner is not None and not inner.is_global for inner in disguised):
+            return False
+        if ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped.is_global and not ip.ipv4_mapped.is_multicast
+    return ip.is_global and not ip.is_multicast
+
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")

@@ -1,0 +1,309 @@
+"""
+Launches: begun here, carried by the browser to the tool and back, each step checked against the row that began it.
+
+Security Framework 1.0, section 5.1.1 (OpenID Connect launch flow); Proctoring Services 1.0.
+"""
+
+import hashlib
+import logging
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from edx_exams.apps.core.api import get_exam_url_path, mark_ready
+from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
+from edx_exams.apps.core.reasons import reason_text
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transactions import upsert, write_transaction
+from edx_exams.apps.lti import addresses, claims, keys
+from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
+from edx_exams.apps.lti.models import (
+    LAUNCH_LIFETIME,
+    LtiLaunch,
+    LtiTool,
+    MessageType,
+    ProctoredAttempt,
+    UsedToken,
+    new_secret,
+)
+
+log = logging.getLogger(__name__)
+
+#: Where the browser's session keeps what binds launches to it.
+_SESSION_KEY: Final = "lti_browser"
+#: Where Django looks up the session's person.
+_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+
+
+def digest(text: str) -> str:
+    """What we keep of a secret that somebody else holds."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# Beginning
+
+
+def begin(
+    request: HttpRequest,
+    user: User,
+    tool: LtiTool,
+    message_type: MessageType,
+    exam: Exam,
+    *,
+    attempt: ExamAttempt | None = None,
+) -> str:
+    """
+    Begin a launch in this browser: sign its person in, and remember what the tool will have to come back with.
+
+    :returns: where the browser goes now: the tool's login URL, Security Framework 5.1.1.1
+    """
+    login(request, user, backend=_BACKEND)
+    hint = new_secret()
+    LtiLaunch.objects.create(
+        tool=tool,
+        user=user,
+        exam=exam,
+        attempt=attempt,
+        message_type=message_type,
+        hint_hash=digest(hint),
+        session_hash=digest(request.session.setdefault(_SESSION_KEY, secrets.token_urlsafe(32))),
+    )
+    parameters = {
+        "iss": addresses.issuer(),
+        "client_id": tool.client_id,
+        "lti_deployment_id": tool.deployment_id,
+        "target_link_uri": tool.launch_url,
+        "login_hint": str(user.anonymous_user_id),
+        "lti_message_hint": hint,
+    }
+    return _with_query(tool.oidc_login_url, parameters)
+
+
+def _with_query(url: str, parameters: dict[str, str]) -> str:
+    """The URL with parameters added to those that it has."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
+    return urlunsplit(parts._replace(query=query))
+
+
+def has_session(request: HttpRequest) -> bool:
+    """Whether the browser has sent the session in which a launch was begun; it may keep such cookies to itself."""
+    return _SESSION_KEY in request.session
+
+
+def _is_of_this_browser(launch: LtiLaunch, request: HttpRequest) -> bool:
+    """Whether the launch was begun in this request's session, and that session still is the same person's."""
+    secret = request.session.get(_SESSION_KEY)
+    if not isinstance(secret, str) or request.user.pk != launch.user_id:
+        return False
+    return secrets.compare_digest(digest(secret), launch.session_hash)
+
+
+# The id_token
+
+
+def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: str) -> LtiLaunch:
+    """
+    The launch that a tool's authentication request belongs to: Security Framework 5.1.1.2.
+
+    :raises Refused: there is none for this tool, person and browser that is unused and young enough
+    """
+    launch = (
+        LtiLaunch.objects.select_related("user", "exam", "attempt")
+        .filter(tool=tool, hint_hash=digest(hint), used_at=None, expires_at__gt=timezone.now())
+        .first()
+    )
+    if launch is None:
+        raise _no_launch("hint")
+    if not _is_of_this_browser(launch, request):
+        raise _no_launch("session")
+    if str(launch.user.anonymous_user_id) != login_hint:
+        raise _no_launch("login_hint")
+    if launch.message_type == MessageType.start_proctoring and (
+        launch.attempt is None or launch.attempt.status not in ExamAttemptStatus.incomplete_statuses
+    ):
+        raise _no_launch("attempt")
+    launch.tool = tool
+    return launch
+
+
+def _no_launch(code: str) -> Refused:
+    return Refused(
+        _("This launch has been used already, is too old, or began elsewhere. Start again from the exam."), code
+    )
+
+
+def issue_id_token(launch: LtiLaunch, *, nonce: str, now: datetime | None = None) -> str:
+    """
+    Sign a launch's message: Security Framework 5.1.1.3 and 5.1.2. There is one for each launch, whoever asks at once.
+
+    :raises Refused: another request was quicker
+    :raises KeyLocked: the platform's key for the tool cannot be opened
+    """
+    now = now or timezone.now()
+    token = keys.sign(launch.tool, _message(launch, nonce, now))
+    if not LtiLaunch.objects.filter(pk=launch.pk, used_at=None).update(used_at=now):
+        raise _no_launch("used")
+    return token
+
+
+def _message(launch: LtiLaunch, nonce: str, now: datetime) -> dict[str, Any]:
+    tool, exam = launch.tool, launch.exam
+    is_instructor = launch.message_type == MessageType.resource_link
+    message = claims.common_claims(
+        launch.message_type,
+        claims.Platform(addresses.issuer(), settings.PLATFORM_NAME),
+        claims.Registration(tool.client_id, tool.deployment_id, tool.launch_url),
+        claims.Subject(
+            anonymous_user_id=str(launch.user.anonymous_user_id),
+            resource_id=exam.resource_id,
+            exam_name=exam.exam_name,
+            course_id=exam.course_id,
+            content_id=exam.content_id,
+            return_url=settings.EXAMS_DASHBOARD_MFE_URL if is_instructor else exam_url(exam),
+        ),
+        nonce=nonce,
+        now=now,
+        roles=claims.INSTRUCTOR_ROLES if is_instructor else (),
+    )
+    return message | _particular_claims(launch)
+
+
+def _particular_claims(launch: LtiLaunch) -> dict[str, Any]:
+    """What this type of message has and others have not."""
+    attempt = launch.attempt
+    if attempt is None:
+        return claims.instructor_claims(roster_url=addresses.address("roster", exam_id=launch.exam_id))
+    if launch.message_type == MessageType.end_assessment:
+        return claims.end_assessment_claims(
+            attempt_number=attempt.attempt_number, session_data=_session_data_of(attempt), error=_error_of(attempt)
+        )
+    return claims.start_proctoring_claims(
+        attempt_number=attempt.attempt_number,
+        session_data=launch.session_data,
+        start_assessment_url=addresses.address("start-assessment"),
+        control_url=addresses.acs_url(launch.tool),
+        custom_url=addresses.browser_lock_address(),
+    )
+
+
+def _error_of(attempt: ExamAttempt) -> dict[str, str] | None:
+    """What went wrong, for the learner and for the tool's log, where the attempt ended in an error."""
+    if attempt.status != ExamAttemptStatus.error:
+        return None
+    ended = AssessmentControlResult.objects.filter(attempt=attempt, action_type="terminate").order_by("-pk").first()
+    reason = reason_text(ended.reason_code) if ended else None
+    return {
+        "errormsg": _("Your exam has ended because of a technical problem."),
+        "errorlog": f"attempt {attempt.attempt_number} ended in an error: {reason or 'no reason was given'}",
+    }
+
+
+def _session_data_of(attempt: ExamAttempt) -> str:
+    began = ProctoredAttempt.objects.filter(attempt=attempt).first()
+    return began.session_data if began else ""
+
+
+def exam_url(exam: Exam) -> str:
+    """Where the learner takes the exam."""
+    return get_exam_url_path(exam.course_id, exam.content_id)
+
+
+# The tool's answer
+
+
+def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartAssessment) -> Exam:
+    """
+    Let the assessment begin that the tool says may: all of it happens, or nothing.
+
+    :returns: the exam to go on to
+    :raises Refused: this message belongs to no launch of this browser's that waits for one
+    """
+    launch = (
+        LtiLaunch.objects.select_related("exam")
+        .filter(
+            tool=tool,
+            session_data=message.session_data,
+            message_type=MessageType.start_proctoring,
+            used_at__isnull=False,
+            answered_at=None,
+            expires_at__gt=timezone.now(),
+        )
+        .first()
+    )
+    if launch is None or not secrets.compare_digest(launch.session_data, message.session_data):
+        raise _no_launch("session_data")
+    if not _is_of_this_browser(launch, request):
+        raise _no_launch("session")
+    attempt = ExamAttempt.objects.select_related("exam", "user").filter(pk=launch.attempt_id or 0).first()
+    if attempt is None or attempt.user_id != launch.user_id:
+        raise _no_launch("attempt")
+    if message.resource_id != attempt.exam.resource_id:
+        raise _no_launch("resource_link")
+    if message.attempt_number != attempt.attempt_number:
+        raise _no_launch("attempt_number")
+    try:
+        _accept(tool, launch, attempt, message)
+    except ExamBaseException as refusal:
+        if refusal.http_status >= 500:
+            raise
+        raise Refused(_("This exam has ended already: it cannot be started any more."), "status") from None
+    return attempt.exam
+
+
+@write_transaction
+def _accept(tool: LtiTool, launch: LtiLaunch, attempt: ExamAttempt, message: StartAssessment) -> None:
+    now = timezone.now()
+    mark_ready(attempt, attempt.user, now=now)
+    # Whoever answers the same launch at this moment waits for the attempt's lock, and then finds it answered.
+    if not LtiLaunch.objects.filter(pk=launch.pk, answered_at=None).update(answered_at=now):
+        raise _no_launch("answered")
+    use_once(tool, UsedToken.Kind.nonce, message.nonce, until=now + LAUNCH_LIFETIME + timedelta(seconds=2 * LEEWAY))
+    upsert(
+        [
+            ProctoredAttempt(
+                attempt=attempt,
+                session_data=message.session_data,
+                end_assessment_return=message.end_assessment_return,
+            )
+        ],
+        unique=("attempt",),
+        update=("session_data", "end_assessment_return"),
+    )
+
+
+def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, until: datetime) -> None:
+    """
+    Remember a message's id.
+
+    :param until: when the message is refused for another reason
+    :raises Refused: it was used before
+    """
+    try:
+        with transaction.atomic():
+            UsedToken.objects.create(tool=tool, kind=kind, value_hash=digest(value), expires_at=until)
+    except IntegrityError:
+        raise Refused(_("This message of the proctoring tool has been used before."), f"replayed {kind}") from None
+
+
+# The end
+
+
+def wants_to_hear_of_the_end(attempt: ExamAttempt) -> bool:
+    """Whether the tool that let this attempt begin asked to be launched when it ends."""
+    return ProctoredAttempt.objects.filter(attempt=attempt, end_assessment_return=True).exists()
+
+
+def purge(**_: object) -> int:
+    """Forget launches and message ids that have expired. What a running attempt needs is kept elsewhere."""
+    now = timezone.now()
+    return sum(model.objects.filter(expires_at__lte=now).delete()[0] for model in (LtiLaunch, UsedToken))

@@ -1,0 +1,245 @@
+"""
+Who may proctor: tools and the platform's keys for them, and what is remembered of launches and messages.
+
+The keys to people, exams and attempts are not enforced by the database: the earlier service, which may still write to
+it during a deploy, deletes rows without knowing of these tables.
+"""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from edx_exams.apps.core.models import Exam, ExamAttempt
+
+#: What a launch may take, from the learner's click to the tool's word that the learner is ready.
+LAUNCH_LIFETIME: Final = timedelta(hours=2)
+
+_validate_url: Final = URLValidator(schemes=["https", "http"])
+
+
+def new_client_id() -> str:
+    """A client id that nobody guesses."""
+    return str(uuid.uuid4())
+
+
+def validate_redirect_uris(value: object) -> None:
+    """
+    Accept a list of absolute URLs.
+
+    :raises ValidationError: it is something else
+    """
+    if not isinstance(value, list) or not all(isinstance(uri, str) for uri in value):
+        raise ValidationError(_("This must be a JSON list of URLs."))
+
+
+class LtiTool(models.Model):
+    """
+    A vendor's proctoring tool, as registered with this platform.
+
+    .. no_pii:
+    """
+
+    id = models.AutoField(primary_key=True)
+    name = models.CharField(max_length=255, blank=True, default="", help_text=_("For people here; no tool sees it."))
+    config_id = models.UUIDField(
+        unique=True, default=uuid.uuid4, help_text=_("Part of the token and key set URLs that the vendor knows.")
+    )
+    client_id = models.CharField(max_length=255, unique=True, default=new_client_id)
+    deployment_id = models.CharField(max_length=255, default="1")
+    oidc_login_url = models.CharField(
+        _("OIDC login URL"), max_length=1000, validators=[_validate_url], help_text=_("Where each launch begins.")
+    )
+    launch_url = models.CharField(_("launch URL"), max_length=1000, validators=[_validate_url])
+    redirect_uris = models.JSONField(
+        _("redirect URIs"),
+        default=list,
+        blank=True,
+        validators=[validate_redirect_uris],
+        help_text=_("JSON list of URLs, compared to the letter. Empty: the launch URL."),
+    )
+    keyset_url = models.CharField(
+        _("tool's key set URL"),
+        max_length=1000,
+        blank=True,
+        default="",
+        validators=[_validate_url],
+        help_text=_("Where the tool publishes its keys (https). Better than a single key: the vendor can rotate them."),
+    )
+    public_key = models.TextField(
+        _("tool's public key"), blank=True, default="", help_text=_("RSA, PEM. Verifies beside the key set.")
+    )
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    modified = models.DateTimeField(auto_now=True)
+    # The key set as last fetched: in the database, so that every process has it and no restart loses it.
+    keyset = models.JSONField(null=True, blank=True, editable=False)
+    keyset_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
+    keyset_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("LTI proctoring tool")
+
+    def __str__(self) -> str:
+        return self.name or f"LTI tool {self.pk}"
+
+    @property
+    def allowed_redirect_uris(self) -> Sequence[str]:
+        """Where the tool may have its launches sent."""
+        return self.redirect_uris or [self.launch_url]
+
+
+class LtiPlatformKey(models.Model):
+    """
+    A key pair with which we sign for one tool. The newest active one signs; all that are not retired verify.
+
+    .. no_pii:
+    """
+
+    tool = models.ForeignKey(LtiTool, on_delete=models.CASCADE, related_name="platform_keys")
+    kid = models.CharField(_("key id"), max_length=255)
+    #: PEM, encrypted; `keys` alone opens it.
+    encrypted_private_key = models.TextField(editable=False)
+    public_jwk = models.JSONField(editable=False)
+    is_active = models.BooleanField(_("signs"), default=True)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("platform key")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tool", "kid"], name="lti_platform_key_tool_kid")]
+        indexes: ClassVar = [models.Index(fields=["kid"], name="lti_platform_key_kid")]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class MessageType(models.TextChoices):
+    """What a launch is about: LTI 1.3 Core 5.3.1, Proctoring Services 1.0."""
+
+    start_proctoring = "LtiStartProctoring", "LtiStartProctoring"
+    end_assessment = "LtiEndAssessment", "LtiEndAssessment"
+    resource_link = "LtiResourceLinkRequest", "LtiResourceLinkRequest"
+
+
+def launch_expiry() -> datetime:
+    """When a launch that begins now is too old."""
+    return timezone.now() + LAUNCH_LIFETIME
+
+
+def new_secret() -> str:
+    """256 random bits, as text."""
+    return secrets.token_urlsafe(32)
+
+
+class LtiLaunch(models.Model):
+    """
+    A launch on its way: the tool's half of it comes back by requests that must belong to this row.
+
+    .. pii: Key of the person who was launched; goes with the row, hours later.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    tool = models.ForeignKey(LtiTool, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False)
+    exam = models.ForeignKey(Exam, on_delete=models.CASCADE, db_constraint=False)
+    attempt = models.ForeignKey(ExamAttempt, on_delete=models.CASCADE, db_constraint=False, null=True, blank=True)
+    message_type = models.CharField(max_length=64, choices=MessageType.choices)
+    #: SHA-256 of the hint that the tool hands back; the hint itself is kept nowhere.
+    hint_hash = models.CharField(max_length=64, unique=True)
+    #: SHA-256 of what only the browser's session holds.
+    session_hash = models.CharField(max_length=64)
+    #: Sent with LtiStartProctoring, demanded back with LtiStartAssessment.
+    session_data = models.CharField(max_length=64, unique=True, default=new_secret)
+    created = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(default=launch_expiry, db_index=True)
+    #: When its id_token was issued: there is one.
+    used_at = models.DateTimeField(null=True, blank=True)
+    #: When the tool's LtiStartAssessment was accepted: there is one.
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("launch")
+        verbose_name_plural = _("launches")
+
+    def __str__(self) -> str:
+        return f"{self.message_type} {self.pk}"
+
+
+class ProctoredAttempt(models.Model):
+    """
+    What a tool asked for when it let an attempt begin. Lives as long as the attempt: exams outlast launches.
+
+    .. no_pii:
+    """
+
+    attempt = models.OneToOneField(ExamAttempt, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    #: Of the launch whose answer was accepted last; goes back with LtiEndAssessment.
+    session_data = models.CharField(max_length=64)
+    #: Whether the tool wants to hear of the end.
+    end_assessment_return = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("proctored attempt")
+
+    def __str__(self) -> str:
+        return f"proctoring of attempt {self.attempt_id}"
+
+
+class UsedToken(models.Model):
+    """
+    The id of a message that a tool has sent us: it is not taken twice.
+
+    .. no_pii:
+    """
+
+    class Kind(models.TextChoices):
+        """What sort of id."""
+
+        nonce = "nonce", "nonce"
+        jti = "jti", "jti"
+
+    tool = models.ForeignKey(LtiTool, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    #: SHA-256; the ids themselves may be of any length.
+    value_hash = models.CharField(max_length=64)
+    #: After this the message would be refused for its age.
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("used message id")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tool", "kind", "value_hash"], name="lti_used_token_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+def tool_of_exam(exam: Exam) -> LtiTool | None:
+    """
+    The tool that proctors an exam.
+
+    :param exam: with its provider
+    :returns: None if nobody does, or the provider names no tool that is enabled
+    """
+    if exam.provider is None:
+        return None
+    named = exam.provider.lti_configuration_id
+    if not (named.isascii() and named.isdigit() and len(named) < 10 and str(int(named)) == named):
+        return None
+    return LtiTool.objects.filter(pk=int(named), is_enabled=True).first()
+
+
+def enabled_tool(**which: Any) -> LtiTool | None:
+    """The tool with these values, None if there is none or it is switched off."""
+    return LtiTool.objects.filter(is_enabled=True, **which).first()

@@ -1,0 +1,166 @@
+"""Where the browser comes back from a tool: for its id_token, and with the tool's word that the learner is ready."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.lti import addresses, launches, toolkeys
+from edx_exams.apps.lti.assertions import Refused, read_start_assessment
+from edx_exams.apps.lti.keys import KeyLocked
+from edx_exams.apps.lti.middleware import tool_page
+from edx_exams.apps.lti.models import LtiTool, enabled_tool
+from edx_exams.apps.lti.views import pages
+
+log = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+
+#: What an authentication request must say: Security Framework 5.1.1.2.
+_FIXED: Final[Mapping[str, tuple[str, str]]] = {
+    "response_type": ("id_token", "unsupported_response_type"),
+    "response_mode": ("form_post", "invalid_request"),
+}
+_NEEDED: Final = ("nonce", "state", "login_hint", "lti_message_hint")
+_PARAMETERS: Final = ("scope", "response_type", "response_mode", "client_id", "redirect_uri", "prompt", *_NEEDED)
+#: Characters of one parameter.
+_LONGEST: Final = 8192
+
+
+class OidcError(Exception):
+    """
+    A refusal that the tool is told: OpenID Connect Core 3.1.2.6.
+
+    :param error: the code
+    """
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
+
+
+def browser_endpoint(view: View) -> View:
+    """
+    Decorate a view to which a tool sends the learner's browser, from another site and inside a frame.
+
+    What protects it from others is the session, the hint and the signature; a failure of ours is a page too.
+    """
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (DatabaseError, InterfaceError, ExamBaseException, KeyLocked) as error:
+            log.error("A step of a launch failed: %s", type(error).__name__)
+            return pages.away(request)
+
+    return csrf_exempt(tool_page(answer))
+
+
+@browser_endpoint
+@require_http_methods(["GET", "POST"])
+def authorize(request: HttpRequest) -> HttpResponse:
+    """
+    The OpenID Connect authorization endpoint: Security Framework 5.1.1.2 and 5.1.1.3.
+
+    Whoever asks is unknown. Nothing is sent anywhere but to an address that the tool has registered.
+    """
+    parameters = request.POST if request.method == "POST" else request.GET
+    tool = enabled_tool(client_id__exactly=parameters.get("client_id", ""))
+    if tool is None:
+        return pages.refusal(request, _("We do not know this proctoring tool (client_id)."))
+    redirect_uri = parameters.get("redirect_uri", "")
+    if redirect_uri not in tool.allowed_redirect_uris:
+        log.warning("Launch refused: redirect_uri is not registered (LTI tool %d)", tool.pk)
+        return pages.refusal(
+            request, _("The proctoring tool wants its launch sent where it may not go (redirect_uri).")
+        )
+    try:
+        _require_well_formed(parameters)
+        if not launches.has_session(request):
+            return pages.no_cookies(request, addresses.address("launch"), _once(parameters))
+        return _send_id_token(request, tool, parameters)
+    except OidcError as error:
+        log.warning("Launch refused: %s (LTI tool %d)", error, tool.pk)
+        fields = {
+            "error": error.error,
+            "error_description": str(error),
+            "state": parameters.get("state", "")[:_LONGEST],
+        }
+    except Refused as refusal:
+        log.warning("Launch refused: %s (LTI tool %d)", refusal.code, tool.pk)
+        fields = {
+            "error": "login_required",
+            "error_description": str(refusal),
+            "state": parameters.get("state", "")[:_LONGEST],
+        }
+    return pages.form_post(request, redirect_uri, fields)
+
+
+def _require_well_formed(parameters: QueryDict) -> None:
+    if any(len(values) > 1 or len(values[0]) > _LONGEST for name, values in parameters.lists() if name in _PARAMETERS):
+        raise OidcError("invalid_request", "a parameter is repeated or too long")
+    if "openid" not in parameters.get("scope", "").split():
+        raise OidcError("invalid_scope", "scope must contain openid")
+    for name, (value, error) in _FIXED.items():
+        if parameters.get(name) != value:
+            raise OidcError(error, f"{name} must be {value}")
+    for name in _NEEDED:
+        if not parameters.get(name):
+            raise OidcError("invalid_request", f"{name} is missing")
+
+
+def _once(parameters: QueryDict) -> dict[str, str]:
+    """The parameters as they came, for sending them once more from another window."""
+    return {name: parameters.get(name, "") for name in _PARAMETERS if name in parameters}
+
+
+def _send_id_token(request: HttpRequest, tool: LtiTool, parameters: QueryDict) -> HttpResponse:
+    given = _once(parameters)
+    launch = launches.find_launch(request, tool, hint=given["lti_message_hint"], login_hint=given["login_hint"])
+    id_token = launches.issue_id_token(launch, nonce=given["nonce"])
+    log.info("%s of launch %d issued (LTI tool %d)", launch.message_type, launch.pk, tool.pk)
+    return pages.form_post(request, given["redirect_uri"], {"id_token": id_token, "state": given["state"]})
+
+
+@browser_endpoint
+@require_POST
+def start_assessment(request: HttpRequest) -> HttpResponse:
+    """The tool's LtiStartAssessment, brought by the browser: Proctoring Services 1.0, “Start Assessment Message”."""
+    message = request.POST.get("JWT", "")
+    if not launches.has_session(request):
+        return pages.no_cookies(request, addresses.address("start-assessment"), {"JWT": message})
+    tool_id: int | None = None
+    try:
+        tool = _sender(message)
+        tool_id = tool.pk
+        claims = toolkeys.verified_claims(tool, message)
+        start = read_start_assessment(
+            claims,
+            issuer=addresses.issuer(),
+            client_id=tool.client_id,
+            deployment_id=tool.deployment_id,
+            now=timezone.now(),
+        )
+        exam = launches.accept_start_assessment(request, tool, start)
+    except Refused as refusal:
+        log.warning("LtiStartAssessment refused: %s (LTI tool %s)", refusal.code, tool_id)
+        return pages.refusal(request, str(refusal))
+    return pages.page(request, "ready", {"exam": exam, "url": launches.exam_url(exam)})
+
+
+def _sender(message: str) -> LtiTool:
+    """The tool that a message says it is from; its signature will tell."""
+    issuer = toolkeys.unverified_claims(message).get("iss")
+    tool = enabled_tool(client_id__exactly=issuer) if isinstance(issuer, str) else None
+    if tool is None:
+        raise Refused(_("The message is from no proctoring tool that we know."), "claim iss")
+    return tool

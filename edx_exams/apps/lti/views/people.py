@@ -1,0 +1,186 @@
+"""Where people set out for a proctoring tool: learners to be proctored, a course's team to look at what it recorded."""
+
+from typing import Any, override
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from edx_exams.apps.api.authentication import JwtAuthentication
+from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.core.api import (
+    get_attempt_to_change,
+    get_exam_by_id,
+    hand_in,
+    is_course_staff,
+    launch_tool,
+    no_such_attempt,
+)
+from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.lti import launches
+from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, NotNow
+from edx_exams.apps.lti.middleware import mark_as_tool_page
+from edx_exams.apps.lti.models import LtiTool, MessageType, tool_of_exam
+from edx_exams.apps.lti.views import pages
+
+
+class Departure(ExamsAPIView):
+    """
+    A link that a person follows in a browser. A refusal is a page for a browser, and JSON for everybody else.
+
+    Following it signs the person in and changes an attempt, so it must come from a page of the platform itself.
+    """
+
+    authentication_classes = (JwtAuthentication,)
+    permission_classes = (IsAuthenticated,)
+    http_method_names = ("get",)  # type: ignore[assignment]
+
+    @override
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if _is_prefetch(request):
+            raise NotNow
+        if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
+            message = "This link was followed from another website. Please open it from the exam itself."
+            raise PermissionDenied(message)
+        super().initial(request, *args, **kwargs)
+
+    @override
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if "text/html" in self.request.headers.get("Accept", "") and isinstance(response.data, dict):
+            page = pages.refusal(
+                _http(self.request),
+                str(response.data.get("detail", "")),
+                status=response.status_code,
+            )
+            for name in ("WWW-Authenticate", "Retry-After"):
+                if name in response.headers:
+                    page[name] = response.headers[name]
+            return page  # type: ignore[return-value]  # it is only sent
+        return response
+
+    @override
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
+        final: HttpResponse = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        if "Cache-Control" not in final:
+            final["Cache-Control"] = "no-store"
+        return mark_as_tool_page(final)
+
+
+def _is_prefetch(request: Request) -> bool:
+    """Whether the browser only wants to be quick: a launch on suspicion would change the attempt."""
+    return any("prefetch" in request.headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose"))
+
+
+class StartProctoring(Departure):
+    """The learner sets out for the tool."""
+
+    http_method_names = ("get", "post")  # type: ignore[assignment]
+
+    def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+        """Begin a launch of LtiStartProctoring."""
+        attempt = _own_attempt(request, attempt_id)
+        tool = _tool_for(attempt.exam)
+        try:
+            launch_tool(attempt, request.user)
+        except ExamIllegalStatusTransition as refusal:
+            raise LaunchRefused(str(refusal)) from None
+        return _depart(request, tool, MessageType.start_proctoring, attempt.exam, attempt)
+
+    post = get
+
+
+class EndAssessment(Departure):
+    """The learner is done."""
+
+    http_method_names = ("get", "post")  # type: ignore[assignment]
+
+    def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+        """Submit the attempt if it is unfinished; then to the tool, if it wants to hear of it, else to the exam."""
+        attempt = _own_attempt(request, attempt_id)
+        hand_in(attempt, request.user)
+        tool = tool_of_exam(attempt.exam)
+        if tool and launches.wants_to_hear_of_the_end(attempt):
+            return _depart(request, tool, MessageType.end_assessment, attempt.exam, attempt)
+        return HttpResponseRedirect(launches.exam_url(attempt.exam))
+
+    post = get
+
+
+class InstructorTool(Departure):
+    """The course team looks at what the tool recorded."""
+
+    def get(self, request: AuthenticatedRequest, exam_id: str) -> HttpResponse:
+        """Begin a launch of LtiResourceLinkRequest."""
+        exam = get_exam_by_id(int(exam_id))
+        if exam is None:
+            raise CannotLaunch(f"There is no exam {exam_id}.")
+        _require_staff(request.user, exam)
+        return _depart(request, _tool_for(exam), MessageType.resource_link, exam)
+
+
+class Roster(ExamsAPIView):
+    """Who is who among an exam's learners, for the course team: tools know them by anonymous ids."""
+
+    authentication_classes = (JwtAuthentication, SessionAuthentication)
+    permission_classes = (IsAuthenticated,)
+
+    def get(self, request: AuthenticatedRequest, exam_id: str) -> HttpResponse:
+        """List pairs of anonymous id and username, by username."""
+        exam = get_exam_by_id(int(exam_id))
+        if exam is None:
+            raise NotFound(f"There is no exam {exam_id}.")
+        _require_staff(request.user, exam)
+        learners = User.objects.filter(examattempt__exam=exam).distinct().order_by("username", "pk")
+        pairs = [
+            [str(anonymous_id), username]
+            for anonymous_id, username in learners.values_list("anonymous_user_id", "username")
+        ]
+        return mark_as_tool_page(JsonResponse(pairs, safe=False))
+
+
+def _own_attempt(request: AuthenticatedRequest, attempt_id: str) -> ExamAttempt:
+    """
+    The caller's own attempt.
+
+    :raises ExamAttemptDoesNotExist: there is none
+    :raises ExamPermissionDenied: it is somebody else's; the refusal says no more than the other
+    """
+    attempt = get_attempt_to_change(int(attempt_id))
+    if attempt.user_id != request.user.pk:
+        raise ExamPermissionDenied(str(no_such_attempt(attempt.pk)))
+    return attempt
+
+
+def _tool_for(exam: Exam) -> LtiTool:
+    tool = tool_of_exam(exam)
+    if tool is None:
+        raise CannotLaunch(f"“{exam.exam_name}” has no proctoring tool that works. Please tell your course team.")
+    return tool
+
+
+def _require_staff(user: User, exam: Exam) -> None:
+    if not is_course_staff(user, exam.course_id):
+        raise ExamPermissionDenied("Only staff of this course may do this.")
+
+
+def _depart(
+    request: AuthenticatedRequest,
+    tool: LtiTool,
+    message_type: MessageType,
+    exam: Exam,
+    attempt: ExamAttempt | None = None,
+) -> HttpResponse:
+    url = launches.begin(_http(request), request.user, tool, message_type, exam, attempt=attempt)
+    return HttpResponseRedirect(url)
+
+
+def _http(request: Request) -> HttpRequest:
+    """Django's request, which has the session."""
+    http_request: HttpRequest = request._request  # noqa: SLF001  (REST framework offers no other way)
+    return http_request

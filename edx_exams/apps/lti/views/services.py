@@ -1,0 +1,169 @@
+"""What tools' servers ask of us: our keys, access tokens, and the Assessment Control Service."""
+
+import functools
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.core.exceptions import SuspiciousOperation as Suspicious
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from edx_exams.apps.core.api import control_attempt, control_status
+from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNotExist, ExamBaseException
+from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.lti import access_tokens, addresses, keys
+from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
+from edx_exams.apps.lti.models import LtiTool, enabled_tool
+from edx_exams.apps.lti.views.pages import RETRY_AFTER
+
+log = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+
+CONTROL_TYPE: Final = "application/vnd.ims.lti-ap.v1.control+json"
+_CONTROL_TYPES: Final = (CONTROL_TYPE, "application/json")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+
+
+class Answer(Exception):
+    """
+    An answer other than the good one.
+
+    :param body: JSON
+    """
+
+    def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+
+def service(*methods: str) -> Callable[[View], View]:
+    """Decorate a view that servers ask, with these methods: whatever goes wrong, the answer is JSON."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return _only(methods, request, view)(request, *args, **kwargs)
+            except Answer as other:
+                return JsonResponse(other.body, status=other.status, headers=other.headers)
+            except (RequestDataTooBig, Suspicious, BadRequest, UnreadablePostError, RawPostDataException):
+                return JsonResponse({"error": "invalid_request", "detail": "The request is malformed."}, status=400)
+            except (DatabaseError, InterfaceError, ExamBaseException, keys.KeyLocked) as error:
+                log.error("A tool's request failed: %s", type(error).__name__)
+                body = {"error": "temporarily_unavailable", "detail": "This does not work right now. Please try again."}
+                return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
+
+        return csrf_exempt(answer)
+
+    return decorate
+
+
+def _only(methods: tuple[str, ...], request: HttpRequest, view: View) -> View:
+    if request.method not in methods:
+        raise Answer(405, {"detail": "This method is not for this path."}, {"Allow": ", ".join(methods)})
+    return view
+
+
+def _tool(config_id: str) -> LtiTool:
+    tool = enabled_tool(config_id=uuid.UUID(config_id)) if _UUID.fullmatch(config_id) else None
+    if tool is None:
+        raise Answer(404, {"detail": "There is no such tool."})
+    return tool
+
+
+@service("GET", "HEAD")
+def key_set(request: HttpRequest, config_id: str) -> HttpResponse:  # noqa: ARG001
+    """The platform's public keys for this tool: Security Framework 6.3."""
+    return JsonResponse(keys.key_set(_tool(config_id)))
+
+
+@service("POST")
+def token(request: HttpRequest, config_id: str) -> HttpResponse:
+    """The token endpoint: Security Framework 4.1, RFC 6749 section 4.4."""
+    no_store = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+    tool = _tool(config_id)
+    try:
+        return JsonResponse(access_tokens.issue(tool, dict(request.POST.lists())), headers=no_store)
+    except access_tokens.TokenError as error:
+        log.warning("Access token refused: %s, %s (LTI tool %d)", error.error, error, tool.pk)
+        body = {"error": error.error, "error_description": str(error)}
+        return JsonResponse(body, status=error.status, headers=no_store)
+
+
+@service("POST")
+def control(request: HttpRequest, tool_id: str) -> HttpResponse:
+    """The Assessment Control Service: Proctoring Services 1.0."""
+    tool = _authorized(request, int(tool_id))
+    if request.content_type not in _CONTROL_TYPES:
+        raise Answer(415, {"detail": f"The content type must be {' or '.join(_CONTROL_TYPES)}."})
+    try:
+        wanted = read_control_request(request.body, issuer=addresses.issuer())
+        attempt = control_attempt(_attempt(tool, wanted), wanted.report)
+    except BadBody as error:
+        raise Answer(400, {"detail": str(error), "errors": error.errors}) from None
+    except ControlNotAllowed as refusal:
+        raise Answer(400, {"detail": str(refusal), "errors": {refusal.field: [str(refusal)]}}) from None
+    except ExamAttemptDoesNotExist:
+        raise _no_attempt() from None
+    log.info("LTI tool %d: %s of attempt %d", tool.pk, wanted.report.action, attempt.pk)
+    body = {"status": control_status(attempt), "extra_time": attempt.extra_time_mins}
+    return JsonResponse(body, content_type=_answer_type(request))
+
+
+def _authorized(request: HttpRequest, tool_id: int) -> LtiTool:
+    """
+    The tool whose token this is: RFC 6750.
+
+    :raises Answer: 401 without a valid token, 403 with one that is for something else
+    """
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credentials:
+        raise Answer(401, {"detail": "An access token is needed."}, {"WWW-Authenticate": "Bearer"})
+    grant = access_tokens.read(credentials.strip())
+    if grant is None:
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Answer(401, {"detail": "The access token is not valid, or has expired."}, challenge)
+    if grant.tool.pk != tool_id:
+        raise Answer(403, {"detail": "The access token is another tool's."})
+    if access_tokens.CONTROL_SCOPE not in grant.scopes:
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{access_tokens.CONTROL_SCOPE}"'}
+        raise Answer(403, {"detail": "The access token lacks the scope."}, challenge)
+    return grant.tool
+
+
+def _attempt(tool: LtiTool, wanted: ControlRequest) -> ExamAttempt:
+    """
+    The attempt that the tool means: by tool, link, person and number together.
+
+    :raises Answer: 404 where there is none, 403 where another tool proctors it
+    """
+    user = User.objects.filter(anonymous_user_id=wanted.user).first() if _UUID.fullmatch(wanted.user) else None
+    if user is None:
+        raise _no_attempt()
+    attempts = ExamAttempt.objects.select_related("exam", "user").filter(
+        user=user, attempt_number=wanted.attempt_number, exam__resource_id__exactly=wanted.resource_id
+    )
+    of_this_tool = attempts.filter(exam__provider__lti_configuration_id__exactly=str(tool.pk))
+    attempt = of_this_tool.order_by("-created", "-pk").first()
+    if attempt is None and attempts.exists():
+        raise Answer(403, {"detail": "Another tool proctors this assessment."})
+    if attempt is None:
+        raise _no_attempt()
+    return attempt
+
+
+def _no_attempt() -> Answer:
+    return Answer(404, {"detail": "There is no such assessment: user, resource link and attempt number."})
+
+
+def _answer_type(request: HttpRequest) -> str:
+    """The type that the tool asks for; without a wish of its own, that of its request."""
+    accepted = request.headers.get("Accept", "")
+    return next((offered for offered in _CONTROL_TYPES if offered in accepted), request.content_type or CONTROL_TYPE)
