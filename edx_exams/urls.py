@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from edx_exams.apps.api import pages
+from edx_exams.apps.lti.views.pages import browser_lock
 
 admin.site.site_header = admin.site.site_title = "Special exams"
 
@@ -13,13 +14,16 @@ urlpatterns = [
     *oauth2_urlpatterns,
     path("", pages.home, name="home"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
     path("api/v1/", include("edx_exams.apps.api.v1.urls")),
     re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^api-docs/redoc/?\Z", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     re_path(r"^api-docs/?\Z", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     re_path(r"^health/?\Z", pages.health, name="health"),
     re_path(r"^auto_auth/?\Z", pages.auto_auth, name="auto-auth"),
-    re_path(r"^browser_lock/?\Z", pages.browser_lock, name="browser-lock"),
+    path("lti/", include("edx_exams.apps.lti.urls")),
+    path("browser_lock", browser_lock),
+    path("browser_lock/", browser_lock, name="browser-lock"),
     path("", include("csrf.urls")),
     path("api/", pages.not_found),
 ]

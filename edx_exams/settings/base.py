@@ -38,12 +38,15 @@ INSTALLED_APPS = [
     "edx_exams.apps.core",
     "edx_exams.apps.events",
     "edx_exams.apps.api",
+    "edx_exams.apps.lti",
+    "edx_exams.apps.router",
     "openedx_events",
 ]
 
 MIDDLEWARE = [
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "edx_exams.apps.lti.middleware.ToolPageHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -214,12 +217,36 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 PLATFORM_NAME = "Your Platform Name Here"
 LMS_ROOT_URL = "http://localhost:18000"
 ROOT_URL = "http://localhost:18740"
-LTI_API_BASE: str | None = None
-LTI_CUSTOM_URL_CLAIM: str | None = None
 LEARNING_MICROFRONTEND_URL = "http://localhost:2000"
 EXAMS_DASHBOARD_MFE_URL = "http://localhost:2020"
-#: Whether courses without a provider here are looked for in the LMS's older exam system.
+
+# The older exam system in the LMS (edx-proctoring)
+#: Whether courses without a provider here are looked for there.
 LEGACY_EXAMS_ENABLED = True
+#: Asked for a learner's active attempt in another exam system: function (user) -> dictionary or None.
+ACTIVE_ATTEMPT_ELSEWHERE: str | None = "edx_exams.apps.router.latest.active_attempt"
+#: Seconds that it is given to accept a connection, to answer, and in sum for a whole call.
+LEGACY_CONNECT_TIMEOUT = 2
+LEGACY_READ_TIMEOUT = 5
+#: Seconds for which learners' polls leave it alone after it has failed.
+LEGACY_PAUSE_AFTER_FAILURE = 30
+
+# LTI: proctoring tools
+#: How tools and browsers reach this service, and who its messages are from. Without it: `LTI_BASE`, `LMS_ROOT_URL`.
+LTI_API_BASE: str | None = None
+LTI_BASE: str | None = None
+#: In place of the address of `/browser_lock/`, which a launch tells the tool as the custom claim `custom_url`.
+LTI_CUSTOM_URL_CLAIM: str | None = None
+#: Fernet keys for the platform's private keys: the first encrypts, all decrypt. Empty: one derived from `SECRET_KEY`.
+LTI_KEY_ENCRYPTION_KEYS: list[str] = []
+#: Hosts of tools' key sets that may be private addresses, and may be asked without TLS.
+LTI_TOOL_URL_ALLOWED_HOSTS: list[str] = []
+#: Whether a tool's request for an access token must carry an id (`jti`) that protects against replay.
+LTI_REQUIRE_JTI = True
+#: Minutes after which a pause ends by itself, with the attempt submitted.
+LTI_MAX_PAUSE_MINUTES = 240
+#: Whether time spent paused may move an attempt's end past the exam's due date.
+LTI_PAUSE_EXTENDS_DUE_DATE = False
 
 # E-mail
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -235,6 +262,17 @@ SWEEP_BATCH_SIZE = 100
 # Events
 EXAM_ATTEMPT_EVENTS_KAFKA_TOPIC_NAME = "learning-exam-attempt-lifecycle"
 EVENT_BUS_PRODUCER = "edx_exams.apps.events.producer.OutboxProducer"
+#: The relay's way out: `kafka`, `redis`, `log`, or a publisher's dotted name; None is Kafka where it is configured.
+EVENT_BUS_RELAY_PRODUCER: str | None = None
+#: Options of librdkafka for the relay's producer.
+EVENT_BUS_RELAY_KAFKA_OPTIONS: dict[str, Any] = {}
+#: Days for which events are kept after the bus has them.
+EVENT_OUTBOX_RETENTION_DAYS = 30
+EVENT_BUS_CONSUMER = "edx_exams.apps.events.consumer.KafkaEventConsumer"
+#: Options of Kafka's client for the consumer, beside those that edx-event-bus-kafka's settings make.
+EVENT_BUS_CONSUMER_KAFKA_OPTIONS: dict[str, Any] = {}
+#: Seconds that the schema registry is given to accept a connection, and then to answer.
+EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT = 5
 EVENT_BUS_TOPIC_PREFIX = ""
 EVENT_BUS_PRODUCER_CONFIG: dict[str, dict[str, dict[str, Any]]] = {
     f"org.openedx.learning.exam.attempt.{outcome}.v1": {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edx_exams.settings import development
 from edx_exams.settings.base import *  # noqa: F403
-from edx_exams.settings.base import JWT_AUTH, LMS_ROOT_URL, PROJECT_ROOT, TOKEN_SIGNING
+from edx_exams.settings.base import JWT_AUTH, LMS_ROOT_URL, PROJECT_ROOT, ROOT_URL, TOKEN_SIGNING
 
 DEBUG = True
 ALLOWED_HOSTS = ["*"]
@@ -32,6 +32,10 @@ SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = LMS_ROOT_URL
 SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL = f"{LMS_ROOT_URL}/logout"
 SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = LMS_ROOT_URL
 BACKEND_SERVICE_EDX_OAUTH2_SECRET = "edx_exams-backend-service-secret"  # noqa: S105  (the devstack's, known to all)
+
+# A proctoring tool on the same machine reaches the service itself, and publishes its keys without TLS.
+LTI_API_BASE = ROOT_URL
+LTI_TOOL_URL_ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 
 EVENT_BUS_TOPIC_PREFIX = "dev"
 ENABLE_AUTO_AUTH = True

@@ -49,13 +49,11 @@ def _refusal(http_status: int, detail: str, *, field: str | None = None) -> Resp
 
 
 def _first_message(errors: Any, place: str = "") -> str:
-    """The first of a serializer's errors in words: where, and what."""
+    """The first of a serializer's errors in words: where, and what. Items of a list are counted from 1 for people."""
     if isinstance(errors, Mapping):
         name, nested = next(iter(errors.items()))
-        within = place if name == "non_field_errors" else " ".join(filter(None, [place, str(name)]))
-        return _first_message(nested, within)
+        here = f"item {name + 1}" if isinstance(name, int) else name.replace("non_field_errors", "")
+        return _first_message(nested, " ".join(filter(None, [place, here])))
     if isinstance(errors, Sequence) and not isinstance(errors, str):
-        number, nested = next(((n, e) for n, e in enumerate(errors, start=1) if e), (0, "invalid"))
-        is_list_of_items = isinstance(nested, Mapping)
-        return _first_message(nested, " ".join(filter(None, [place, f"item {number}"])) if is_list_of_items else place)
+        return _first_message(errors[0], place)
     return f"{place}: {errors}" if place else str(errors)

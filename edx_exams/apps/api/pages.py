@@ -1,6 +1,7 @@
 """What is served beside the API: health, the answers to errors, and a login for test environments."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from edx_exams.apps.core import health as health_details
 from edx_exams.apps.core.models import User
 
 _OK: Final = "OK"
@@ -19,16 +21,18 @@ _UNAVAILABLE: Final = "UNAVAILABLE"
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """Whether the service works: 200, or 503 where the database does not answer."""
+    """Whether the service works: 200, or 503 where the database does not answer. Details inform and decide nothing."""
     database = _OK
+    details: Mapping[str, Any] = {}
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
+        details = health_details.details()
     except (DatabaseError, InterfaceError):
         database = _UNAVAILABLE
     return JsonResponse(
-        {"overall_status": database, "detailed_status": {"database_status": database}},
+        {"overall_status": database, "detailed_status": {"database_status": database, **details}},
         status=200 if database == _OK else 503,
     )
 
@@ -46,12 +50,6 @@ def auto_auth(request: HttpRequest) -> HttpResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, and where to go from here."""
     return render(request, "home.html")
-
-
-@require_safe
-def browser_lock(request: HttpRequest) -> HttpResponse:
-    """What a learner sees whose browser lacks the proctoring extension."""
-    return render(request, "browser_lock.html")
 
 
 @csrf_exempt  # a path that is not there changes nothing

@@ -15,7 +15,9 @@ _REFUSALS = {
     404: "There is no such thing",
     413: "The body is too large",
     415: "The body is no JSON",
+    502: "Another system of the platform, which has this course's exams, gave no usable answer",
     503: "The database is busy or away; nothing has changed; try again after the seconds in Retry-After",
+    504: "Another system of the platform, which has this course's exams, did not answer in time",
 }
 
 
@@ -50,9 +52,10 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
     """Complete the document: refusals that all operations share, ways to authenticate, paths as they are written."""
     for operations in result["paths"].values():
         for method, operation in operations.items():
-            statuses = _ALWAYS if method == "get" else (*_OF_BODIES, *_ALWAYS)
-            for status in statuses:
-                operation["responses"].setdefault(str(status), _refusal(status))
+            of_its_own = (int(status) for status in operation["responses"] if int(status) >= 400)
+            for status in {*_ALWAYS, *(() if method == "get" else _OF_BODIES), *of_its_own}:
+                if not _is_described(operation["responses"].get(str(status), {})):
+                    operation["responses"][str(status)] = _refusal(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
@@ -71,16 +74,29 @@ def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str, ...]]:
-    """The document describes our API, not the pages and tokens beside it."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
+    """The document describes our API, not the pages and tokens beside it; of two views of a path the first."""
+    first: dict[tuple[str, str], tuple[str, ...]] = {}
+    for endpoint in endpoints:
+        path, _, method, _ = endpoint
+        if path.startswith("/api/v1/"):
+            first.setdefault((path, method), endpoint)
+    return list(first.values())
+
+
+_REFUSAL_SCHEMA: Final = {"$ref": "#/components/schemas/Refusal"}
+
+
+def _is_described(response: dict[str, Any]) -> bool:
+    """Whether this is the rare refusal with a shape of its own."""
+    content = response.get("content", {}).get("application/json")
+    return content is not None and content["schema"] != _REFUSAL_SCHEMA
 
 
 def _refusal(status: int) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Refusal"}
     example = {"detail": f"{_REFUSALS[status].partition(';')[0]}."}
     response: dict[str, Any] = {
         "description": _REFUSALS[status],
-        "content": {"application/json": {"schema": schema, "example": example}},
+        "content": {"application/json": {"schema": _REFUSAL_SCHEMA, "example": example}},
     }
     if status == 503:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}

@@ -47,6 +47,17 @@ class ZonedDateTimeField(serializers.DateTimeField):
         return moment
 
 
+class TextField(serializers.CharField):
+    """Text, and not a number made into text."""
+
+    @override
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": LONGEST_TIME})
 class MinutesField(serializers.DecimalField):
     """Minutes, of which fractions are rounded up: nobody gets less than was meant."""
 
@@ -63,14 +74,17 @@ class ExamListSerializer(serializers.ListSerializer[Any]):
 
     @override
     def validate(self, attrs: Any) -> Any:
+        if keys.course_key(self.context["course_id"]) is None:
+            message = "The course id is no course key: exams of such a course are not kept here."
+            raise serializers.ValidationError(message)
         seen: set[str] = set()
-        errors: list[dict[str, Any]] = []
-        for item in attrs:
-            twice = item["content_id"] in seen
-            errors.append({"content_id": ["This content is named twice in the list."]} if twice else {})
+        errors: dict[int, dict[str, Any]] = {}
+        for number, item in enumerate(attrs):
+            if item["content_id"] in seen:
+                errors[number] = {"content_id": ["This content is named twice in the list."]}
             seen.add(item["content_id"])
-        if any(errors):
-            raise serializers.ValidationError(errors)
+        if errors:
+            raise serializers.ValidationError(errors)  # type: ignore[arg-type]  # keyed by place, as DRF keys them
         return attrs
 
 
@@ -78,9 +92,9 @@ class ExamSerializer(Data):
     """An exam. On write the course comes from the path (`context["course_id"]`)."""
 
     id = serializers.IntegerField(read_only=True)
-    exam_name = serializers.CharField(max_length=LONGEST_NAME, trim_whitespace=False)
+    exam_name = TextField(max_length=LONGEST_NAME, trim_whitespace=False)
     course_id = serializers.CharField(read_only=True)
-    content_id = serializers.CharField(max_length=255)
+    content_id = TextField(max_length=255)
     time_limit_mins = serializers.IntegerField(min_value=0, max_value=LONGEST_TIME)
     due_date = ZonedDateTimeField(allow_null=True)
     exam_type = serializers.ChoiceField(
@@ -106,7 +120,7 @@ class ExamSerializer(Data):
 class ConfigurationSerializer(Data):
     """How a course runs its exams."""
 
-    provider = serializers.CharField(allow_null=True, max_length=255)
+    provider = TextField(allow_null=True, max_length=255)
     escalation_email = serializers.EmailField(allow_null=True, max_length=254)
 
     @override
@@ -142,7 +156,7 @@ class CreateAttemptSerializer(Data):
 class AttemptActionSerializer(Data):
     """What to do with an attempt."""
 
-    action = serializers.CharField(
+    action = TextField(
         max_length=64,
         help_text=f"Learners: {', '.join([*LearnerAction, RESET_ACTION])}. Staff: {', '.join(StaffAction)}.",
     )
@@ -246,8 +260,8 @@ class AllowanceSerializer(Data):
 class ExtraTimeSerializer(Data):
     """Extra time for a learner, named by username or e-mail address."""
 
-    username = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=150)
-    email = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=254)
+    username = TextField(required=False, allow_null=True, allow_blank=True, max_length=150)
+    email = TextField(required=False, allow_null=True, allow_blank=True, max_length=254)
     exam_id = serializers.IntegerField(min_value=0, max_value=LARGEST_INTEGER)
     extra_time_mins = MinutesField(help_text="Minutes; fractions are rounded up.")
 

@@ -1,7 +1,9 @@
 """A learner's attempts, and the access to an exam's content that they give."""
 
-from typing import Final
+from typing import Any, Final
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.response import Response
 
@@ -26,8 +28,8 @@ from edx_exams.apps.core.api import (
     reset_own_attempt,
 )
 from edx_exams.apps.core.exceptions import ExamPermissionDenied, UnknownAction
-from edx_exams.apps.core.models import ExamAttempt
-from edx_exams.apps.core.statuses import RESET_ACTION, LearnerAction, StaffAction
+from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
 
 _LEARNER_ACTIONS: Final = (*LearnerAction, RESET_ACTION)
 
@@ -130,13 +132,23 @@ class LatestAttempt(ExamsAPIView):
         """
         Show the caller's latest attempt of an exam or, without one, the attempt in progress, if there is any.
 
-        One whose time is over is submitted first.
+        One whose time is over is submitted first. A learner without a running attempt here may have an active one in
+        another exam system of the platform: that is shown then.
         """
         exam = get_exam_by_content_id(request.query_params.get("content_id", ""))
         if exam:
             attempt = get_current_exam_attempt(request.user.pk, exam.pk)
         else:
             attempt = get_active_attempt_for_user(request.user.pk)
-        if attempt is None:
-            return Response({})
-        return Response(serializers.StudentAttemptSerializer(check_if_exam_timed_out(attempt)).data)
+        attempt = attempt and check_if_exam_timed_out(attempt)
+        if attempt is None or attempt.status not in ExamAttemptStatus.in_progress_statuses:
+            elsewhere = _active_attempt_elsewhere(request.user)
+            if elsewhere or attempt is None:
+                return Response(elsewhere or {})
+        return Response(serializers.StudentAttemptSerializer(attempt).data)
+
+
+def _active_attempt_elsewhere(user: User) -> dict[str, Any] | None:
+    """What the function that `ACTIVE_ATTEMPT_ELSEWHERE` names knows of this learner; None without one."""
+    hook: str | None = getattr(settings, "ACTIVE_ATTEMPT_ELSEWHERE", None)
+    return import_string(hook)(user) if hook else None

@@ -74,7 +74,7 @@ class LearnersExam(ExamsAPIView):
     def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
         """Show the exam and the caller's attempt of it, which is submitted first if its time is over."""
         now = timezone.now()
-        exam = get_course_exam(course_id, _with_both_slashes(content_id))
+        exam = get_course_exam(course_id, with_both_slashes(content_id))
         context: dict[str, Any] = {"now": now}
         if exam:
             attempt = get_current_exam_attempt(request.user.pk, exam.pk)
@@ -83,7 +83,7 @@ class LearnersExam(ExamsAPIView):
         return Response(serializers.LearnersExamAnswerSerializer({"exam": exam}, context=context).data)
 
 
-def _with_both_slashes(content_id: str) -> str:
+def with_both_slashes(content_id: str) -> str:
     """An old usage key as it was sent: servers on the way merge the slashes of `i4x://`."""
     return re.sub(r"^i4x:/(?!/)", "i4x://", content_id)
 
