@@ -28,7 +28,7 @@ NOT_TRANSLATED := .venv build docs sandbox tests var
 PYTEST_ARGS ?=
 UPGRADE ?= --upgrade
 # Compiled in this order, for each builds on those before it.
-REQUIREMENTS := bootstrap base test quality doc services production
+REQUIREMENTS := bootstrap base sandbox test quality doc services production
 
 ##@ Use it
 .PHONY: help run migrate shell static
@@ -38,7 +38,7 @@ help: ## list the targets (default)
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-zA-Z0-9_.-]+:.*## / { printf "  %-36s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(call needs,base) ## start the service and a sandbox LMS to try it in; Ctrl-C ends both
+run: $(call needs,sandbox) ## start the service and a sandbox to try it in: LMS and proctoring tool; Ctrl-C ends all
 	@$(PY) -m sandbox.run
 
 migrate: $(call needs,base) ## bring the database up to date

@@ -1,4 +1,4 @@
-"""Where the sandbox's two servers live and keep their files: read from the environment once, by every process of it."""
+"""Where the sandbox's servers live and keep their files: read from the environment once, by every process of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Final, Self
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 
+DEFAULT_PORTS: Final = {"EXAMS_PORT": 18740, "SANDBOX_LMS_PORT": 18000, "SANDBOX_TOOL_PORT": 18010}
+
 # The audience and issuer that the service's local settings expect of the LMS's tokens. They are names, not addresses:
 # they stay as they are when the sandbox LMS listens on another port.
 JWT_AUDIENCE: Final = "lms-key"
 JWT_ISSUER: Final = "http://localhost:18000/oauth2"
+
+# The account with which the exam service calls the LMS.
+WORKER_KEY: Final = "exam-service"
+WORKER_SECRET: Final = "exam-service-sandbox-secret"
 
 
 class BadEnvironment(Exception):
@@ -35,12 +42,14 @@ class Environment:
 
     :param exams_port: of the exam service, ``EXAMS_PORT``
     :param lms_port: of the stand-in LMS, ``SANDBOX_LMS_PORT``
+    :param tool_port: of the proctoring tool, ``SANDBOX_TOOL_PORT``
     :param var: directory of all that is made at run time, ``SANDBOX_VAR_DIR``
     :param database: the exam service's SQLite file, ``EXAMS_SQLITE_PATH``
     """
 
     exams_port: int
     lms_port: int
+    tool_port: int
     var: Path
     database: Path
 
@@ -49,15 +58,21 @@ class Environment:
         """
         Read the variables above, each with its default.
 
-        :raises BadEnvironment: a port is no port, or both servers have the same
+        :raises BadEnvironment: a port is no port, or two servers have the same
         """
-        exams_port = _port(environ, "EXAMS_PORT", 18740)
-        lms_port = _port(environ, "SANDBOX_LMS_PORT", 18000)
-        if exams_port == lms_port:
-            raise BadEnvironment(f"EXAMS_PORT and SANDBOX_LMS_PORT are both {lms_port}; two servers need two ports.")
+        ports = {name: _port(environ, name, default) for name, default in DEFAULT_PORTS.items()}
+        for one, other in combinations(ports, 2):
+            if ports[one] == ports[other]:
+                raise BadEnvironment(f"{one} and {other} are both {ports[one]}; two servers need two ports.")
         var = Path(environ.get("SANDBOX_VAR_DIR") or CHECKOUT / "var").absolute()
         database = Path(environ.get("EXAMS_SQLITE_PATH") or var / "edx_exams.sqlite3").absolute()
-        return cls(exams_port=exams_port, lms_port=lms_port, var=var, database=database)
+        exams_port, lms_port, tool_port = ports.values()
+        return cls(exams_port=exams_port, lms_port=lms_port, tool_port=tool_port, var=var, database=database)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """All ports by the name of their variable."""
+        return dict(zip(DEFAULT_PORTS, (self.exams_port, self.lms_port, self.tool_port), strict=True))
 
     @property
     def exams_url(self) -> str:
@@ -70,9 +85,19 @@ class Environment:
         return f"http://localhost:{self.lms_port}"
 
     @property
+    def tool_url(self) -> str:
+        """Origin of the proctoring tool."""
+        return f"http://localhost:{self.tool_port}"
+
+    @property
     def keys(self) -> Path:
-        """Directory of both servers' signing keys."""
+        """Directory of all servers' signing keys."""
         return self.var / "keys"
+
+    @property
+    def tool_files(self) -> Path:
+        """Directory of the proctoring tool's sittings and sessions."""
+        return self.var / "tool"
 
 
 @cache

@@ -1,8 +1,8 @@
 """
-The signing keys of both servers, made once per sandbox and kept in its ``keys`` directory.
+The servers' signing keys, made once per sandbox and kept in its ``keys`` directory.
 
-Each server reads its own private key and the other's public key set, as in a real installation: the LMS signs who
-somebody is, the exam service signs who may see an exam.
+LMS and exam service read their own private key and the other's public key set, as in a real installation: the LMS signs
+who somebody is, the exam service signs who may see an exam. The proctoring tool publishes its key set at an address.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from jwt.algorithms import RSAAlgorithm
 
 LMS: Final = "lms"
 EXAMS: Final = "exams"
-OWNERS: Final = (LMS, EXAMS)
+TOOL: Final = "tool"
 ALGORITHM: Final = "RS512"
+TOOL_ALGORITHM: Final = "RS256"  # what LTI prescribes
+ALGORITHMS: Final = {LMS: ALGORITHM, EXAMS: ALGORITHM, TOOL: TOOL_ALGORITHM}
 KEY_BITS: Final = 2048
 
 _PRIVATE_PARTS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "key_ops"})
@@ -43,7 +45,7 @@ def make_missing_keys(directory: Path) -> list[str]:
     """
     directory.mkdir(parents=True, exist_ok=True)
     made = []
-    for owner in OWNERS:
+    for owner in ALGORITHMS:
         private, public = private_key_path(directory, owner), public_keys_path(directory, owner)
         if private.exists() and public.exists():
             continue
@@ -67,7 +69,8 @@ def public_keys(directory: Path, owner: str) -> str:
 
 def _new_private_jwk(owner: str) -> dict[str, Any]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    return {**RSAAlgorithm.to_jwk(key, as_dict=True), "kid": f"sandbox-{owner}", "alg": ALGORITHM, "use": "sig"}
+    jwk = RSAAlgorithm.to_jwk(key, as_dict=True)
+    return {**jwk, "kid": f"sandbox-{owner}", "alg": ALGORITHMS[owner], "use": "sig"}
 
 
 def _public_part(jwk: dict[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,59 @@
-"""``python -m sandbox.prepare``: bring the database up to date and look after the demo courses, in one process."""
+"""``python -m sandbox.prepare``: bring the database up to date and look after demo courses and tool, in one process."""
 
 import os
 from typing import Final
 
 import django
 from django.core.management import call_command
+from django.db import transaction
+
+from sandbox import registration
 
 SETTINGS: Final = "sandbox.settings"
 
 
 def prepare() -> None:
-    """Migrate, then seed; both leave alone what is there already."""
+    """Migrate, seed, register the tool; all leave alone what is there already."""
     os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("seed_demo")
+    register_tool()
+
+
+def register_tool() -> None:
+    """
+    Register the proctoring tool as an operator would in the admin, under the addresses that it has this time.
+
+    The demo's provider is told which tool is its own, unless somebody has given it another one.
+    """
+    from edx_exams.apps.core.management.commands.seed_demo import PROVIDER  # noqa: PLC0415
+    from edx_exams.apps.core.models import ProctoringProvider  # noqa: PLC0415  (models need the settings)
+    from edx_exams.apps.lti.keys import signing_key, store_key  # noqa: PLC0415
+    from edx_exams.apps.lti.models import LtiTool  # noqa: PLC0415
+
+    addresses = {
+        "oidc_login_url": registration.tool_address(registration.LOGIN_PATH),
+        "launch_url": registration.tool_address(registration.LAUNCH_PATH),
+        "keyset_url": registration.tool_address(registration.KEY_SET_PATH),
+    }
+    with transaction.atomic():
+        tool, _ = LtiTool.objects.update_or_create(
+            client_id=registration.CLIENT_ID,
+            defaults=addresses,
+            create_defaults={
+                **addresses,
+                "name": registration.TOOL_NAME,
+                "config_id": registration.CONFIG_ID,
+                "deployment_id": registration.DEPLOYMENT_ID,
+            },
+        )
+        if signing_key(tool) is None:
+            store_key(tool)
+        # Its own name is what the seeded provider has in place of a tool's number.
+        ProctoringProvider.objects.filter(name=PROVIDER, lti_configuration_id=PROVIDER).update(
+            lti_configuration_id=str(tool.pk)
+        )
 
 
 if __name__ == "__main__":

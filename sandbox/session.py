@@ -23,6 +23,7 @@ from sandbox.processes import Child, Group
 
 SETTINGS: Final = "sandbox.settings"
 LMS_SETTINGS: Final = "sandbox.lms.settings"
+TOOL_SETTINGS: Final = "sandbox.tool.settings"
 START_SECONDS: Final = 90.0
 POLL_SECONDS: Final = 0.2
 SWEEP_SECONDS: Final = 5
@@ -70,7 +71,13 @@ def children(place: Environment) -> list[Child]:
             command=_module("sandbox.serve", LMS_SETTINGS, str(place.lms_port)),
             ready_url=f"{place.lms_url}/health/",
         ),
+        Child(
+            name="tool",
+            command=_module("sandbox.serve", TOOL_SETTINGS, str(place.tool_port)),
+            ready_url=f"{place.tool_url}/health/",
+        ),
         Child(name="sweep", command=_manage("submit_timed_out_attempts", "--loop", str(SWEEP_SECONDS))),
+        Child(name="relay", command=_manage("relay_events")),
     ]
 
 
@@ -84,12 +91,12 @@ def _manage(*arguments: str) -> list[str]:
 
 def _prepare(place: Environment, stop: threading.Event) -> None:
     """
-    Make what both servers need: free ports, keys, a database that is up to date and has the demo course in it.
+    Make what the servers need: free ports, keys, a database that is up to date and has the demo course in it.
 
     :raises CannotStart: one of them is not to be had
     """
-    _need_free_port("EXAMS_PORT", place.exams_port)
-    _need_free_port("SANDBOX_LMS_PORT", place.lms_port)
+    for variable, port in place.ports.items():
+        _need_free_port(variable, port)
     _need_writable(place)
     make_missing_keys(place.keys)
     _step("Preparing the database and the demo courses", _module("sandbox.prepare"), place, stop)
@@ -207,8 +214,7 @@ def _child_environ(place: Environment) -> dict[str, str]:
     paths = [str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])]
     unset = {"DJANGO_SETTINGS_MODULE"}  # each child is told its own
     return {name: value for name, value in os.environ.items() if name not in unset} | {
-        "EXAMS_PORT": str(place.exams_port),
-        "SANDBOX_LMS_PORT": str(place.lms_port),
+        **{variable: str(port) for variable, port in place.ports.items()},
         "SANDBOX_VAR_DIR": str(place.var),
         "EXAMS_SQLITE_PATH": str(place.database),
         "PYTHONPATH": os.pathsep.join(paths),
@@ -230,6 +236,8 @@ def _welcome(place: Environment) -> str:
 
 {who}
 
+  Proctor    {place.tool_url}
+             once a learner has set the proctored exam up
   API        {place.exams_url}/api-docs/
   Data       {place.var}
   Stop       Ctrl-C

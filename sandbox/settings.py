@@ -1,4 +1,4 @@
-"""Settings of the exam service in the sandbox: the local ones, with the sandbox LMS as its platform."""
+"""Settings of the exam service in the sandbox: the local ones, with the sandbox LMS as its platform, and its tool."""
 
 from edx_exams.settings.local import *  # noqa: F403
 from edx_exams.settings.local import (
@@ -9,7 +9,7 @@ from edx_exams.settings.local import (
     TOKEN_SIGNING,
 )
 from sandbox import keys
-from sandbox.environment import this_sandbox
+from sandbox.environment import WORKER_KEY, WORKER_SECRET, this_sandbox
 
 _place = this_sandbox()
 
@@ -25,11 +25,25 @@ LMS_ROOT_URL = _place.lms_url
 LEARNING_MICROFRONTEND_URL = f"{_place.lms_url}/learning"
 EXAMS_DASHBOARD_MFE_URL = f"{_place.lms_url}/dashboard"
 
-# Every course here is ours; there is no older service to ask.
-LEGACY_EXAMS_ENABLED = False
+# A course without a provider here is the older exam system's, which the sandbox LMS stands in for.
+LEGACY_EXAMS_ENABLED = True
+BACKEND_SERVICE_EDX_OAUTH2_KEY = WORKER_KEY
+BACKEND_SERVICE_EDX_OAUTH2_SECRET = WORKER_SECRET
+
+# Proctoring: this service is the platform, and its tool's keys are fetched from this computer.
+PLATFORM_NAME = "Sandbox Campus"
+LTI_API_BASE = _place.exams_url
+LTI_TOOL_URL_ALLOWED_HOSTS = ["localhost"]
+
+# Each event as a line on the terminal, in place of a bus.
+EVENT_BUS_RELAY_PRODUCER = "log"
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = _place.var / "mail"
 
-# The terminal belongs to the sandbox's own words: of the many requests only those that failed are logged, and once.
-LOGGING["loggers"] |= {"django": {"level": "INFO"}, "django.server": {"level": "ERROR"}}
+# The terminal belongs to the sandbox's own words and the events: of all else only what went wrong is logged, and once.
+LOGGING["loggers"] |= {
+    "django": {"level": "INFO"},
+    "django.server": {"level": "ERROR"},
+    "edx_exams": {"level": "WARNING"},
+}

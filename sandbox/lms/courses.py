@@ -30,13 +30,18 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """A course run."""
+    """
+    A course run.
+
+    :param is_routed: the older exam system keeps its exams; the exam service passes on what it is asked about them
+    """
 
     id: str
     number: str
     title: str
     summary: str
     sections: tuple[Section, ...] = field(default=())
+    is_routed: bool = False
 
     def section(self, content_id: str) -> Section | None:
         """The section with this usage key, if the course has it."""
@@ -141,5 +146,33 @@ OTHER_COURSE: Final = Course(
     ),
 )
 
-COURSES: Final = (DEMO_COURSE, OTHER_COURSE)
+ROUTED_COURSE: Final = Course(
+    id="course-v1:Demo+EX303+2026",
+    number="EX303",
+    title="Counting Birds",
+    summary="Four weeks on samples in the wild. Its exams still live in the platform's older exam system.",
+    is_routed=True,
+    sections=(
+        Section(
+            content_id="block-v1:Demo+EX303+2026+type@sequential+block@field",
+            title="Field quiz",
+            summary="A quarter of an hour on what was heard and seen.",
+            body=("One question from the hide.",),
+            questions=(
+                Question(
+                    text="You hear a bird twice from the same bush. You count …",
+                    choices=("two birds", "at least one bird", "no bird, for you saw none"),
+                ),
+            ),
+        ),
+        Section(
+            content_id="block-v1:Demo+EX303+2026+type@sequential+block@notes",
+            title="Field notes",
+            summary="What to write down, and when.",
+            body=("Write down the place, the time and the weather before the first bird.",),
+        ),
+    ),
+)
+
+COURSES: Final = (DEMO_COURSE, OTHER_COURSE, ROUTED_COURSE)
 BY_ID: Final = {course.id: course for course in COURSES}

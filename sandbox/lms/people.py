@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.lms.courses import DEMO_COURSE, OTHER_COURSE
+from sandbox.lms.courses import DEMO_COURSE, OTHER_COURSE, ROUTED_COURSE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,12 @@ PEOPLE: Final = (
         name="Priya Nair",
         user_id=301,
         role="Operator, global staff",
-        teaches=(DEMO_COURSE.id, OTHER_COURSE.id),
+        teaches=(DEMO_COURSE.id, OTHER_COURSE.id, ROUTED_COURSE.id),
         administrator=True,
     ),
+)
+# Who the exam service is when it calls the LMS. Nobody signs in as it.
+WORKER: Final = Person(
+    username="exam_service_worker", name="Exam Service", user_id=1, role="Service account", administrator=True
 )
 BY_USERNAME: Final = {person.username: person for person in PEOPLE}

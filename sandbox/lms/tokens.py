@@ -61,6 +61,17 @@ def identity_token(person: Person, *, now: int | None = None) -> str:
     return jwt.encode(claims, key.key, algorithm=keys.ALGORITHM, headers={"kid": key.key_id})
 
 
+def is_identity_of(token: str, person: Person) -> bool:
+    """Whether this is a token of ours that says so, and has not expired."""
+    try:
+        claims = jwt.decode(
+            token, _own_public_key().key, algorithms=[keys.ALGORITHM], audience=JWT_AUDIENCE, issuer=JWT_ISSUER
+        )
+    except jwt.PyJWTError:
+        return False
+    return bool(claims.get("preferred_username") == person.username)
+
+
 def set_identity_cookies(response: HttpResponse, person: Person) -> None:
     """Split a fresh token over two cookies: what JavaScript may read, and the signature that it may not."""
     header_payload, _, signature = identity_token(person).rpartition(".")
@@ -108,6 +119,11 @@ def _decoded_exam_access(token: str) -> dict[str, Any]:
 @cache
 def _signing_key() -> jwt.PyJWK:
     return jwt.PyJWK.from_json(keys.private_key(this_sandbox().keys, keys.LMS))
+
+
+@cache
+def _own_public_key() -> jwt.PyJWK:
+    return jwt.PyJWKSet.from_json(keys.public_keys(this_sandbox().keys, keys.LMS)).keys[0]
 
 
 @cache

@@ -3,6 +3,9 @@
 from django.urls import path
 
 from sandbox.lms import views
+from sandbox.lms.older_exams import views as older_exams
+
+OLDER = older_exams.PATH.removeprefix("/")
 
 handler404 = "sandbox.lms.views.not_found"
 
@@ -12,6 +15,7 @@ urlpatterns = [
     path("logout", views.sign_out, name="sign-out"),
     path("login_refresh", views.login_refresh, name="login-refresh"),
     path("oauth2/jwks.json", views.key_set, name="key-set"),
+    path("oauth2/access_token", older_exams.access_token, name="access-token"),
     path("health/", views.health, name="health"),
     path("support/contact_us", views.contact_us, name="contact-us"),
     path("learning/course/<str:course_id>", views.outline, name="outline"),
@@ -20,4 +24,12 @@ urlpatterns = [
     path("studio/course/<str:course_id>/exams", views.studio, name="studio"),
     path("dashboard/course/<str:course_id>/attempts", views.attempts, name="attempts"),
     path("dashboard/course/<str:course_id>/allowances", views.allowances, name="allowances"),
+    # The older exam system: what the exam service asks it, and what its own learners do.
+    path(f"{OLDER}exam_registration/course_id/<str:course_id>", older_exams.registration),
+    path(f"{OLDER}attempt/course_id/<str:course_id>", older_exams.learners_exam),
+    path(f"{OLDER}settings/exam_id/<int:exam_id>/", older_exams.provider_settings),
+    path(f"{OLDER}active_attempt", older_exams.active_attempt),
+    path(f"{OLDER}attempt", older_exams.create_attempt),
+    path(f"{OLDER}attempt/<int:attempt_id>", older_exams.act),
+    path("api/edx_proctoring/v1/user_onboarding/status", older_exams.onboarding),
 ]

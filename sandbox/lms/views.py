@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import rotate_token
+from django.middleware.csrf import get_token, rotate_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,6 +21,8 @@ from sandbox.lms import tokens
 from sandbox.lms.courses import BY_ID, COURSES, Course, Section
 from sandbox.lms.exam_service import ExamServiceUnavailable, is_exam
 from sandbox.lms.middleware import SESSION_KEY
+from sandbox.lms.older_exams.system import SYSTEM as OLDER_SYSTEM
+from sandbox.lms.older_exams.views import PATH as OLDER_EXAMS
 from sandbox.lms.people import BY_USERNAME, PEOPLE, Person
 
 
@@ -142,6 +144,8 @@ def section_page(request: HttpRequest, course_id: str, content_id: str) -> HttpR
         "title": section.title,
         "outlineUrl": reverse("outline", args=[course.id]),
         "contentUrl": reverse("content", args=[course.id, section.content_id]),
+        "legacyUrl": OLDER_EXAMS if course.is_routed else None,
+        "csrfToken": get_token(request),
     }
     return page(request, "section", facts=facts, course=course, section=section, tab="outline")
 
@@ -152,11 +156,16 @@ def content(request: HttpRequest, course_id: str, content_id: str) -> HttpRespon
     """
     A section's content. That of an exam is given out only against a valid token of the exam service in ``exam_access``.
 
-    403 without one, 503 if the exam service does not say whether this is an exam.
+    403 without one, 503 if the exam service does not say whether this is an exam. An exam of the older system opens
+    while its attempt runs.
     """
     course = course_or_404(course_id)
     section = section_or_404(course, content_id)
     person = person_of(request)
+    if course.is_routed:
+        if not OLDER_SYSTEM.may_read(section.content_id, person):
+            return JsonResponse({"detail": "The content is shown while your attempt is in progress."}, status=403)
+        return _content_of(section)
     try:
         if is_exam(course.id, section.content_id, asked_for=person):
             token = request.GET.get("exam_access", "")
@@ -165,6 +174,10 @@ def content(request: HttpRequest, course_id: str, content_id: str) -> HttpRespon
         return JsonResponse({"detail": "The exam service does not answer, so this stays closed for now."}, status=503)
     except tokens.NoAccess as refusal:
         return JsonResponse({"detail": str(refusal)}, status=403)
+    return _content_of(section)
+
+
+def _content_of(section: Section) -> JsonResponse:
     return JsonResponse({"body": section.body, "questions": [asdict(question) for question in section.questions]})
 
 
@@ -176,7 +189,10 @@ def studio(request: HttpRequest, course_id: str) -> HttpResponse:
     """Which sections are exams, and who supervises them."""
     course = course_or_404(course_id)
     sections = [{"contentId": section.content_id, "title": section.title} for section in course.sections]
-    return page(request, "studio", facts={"courseId": course.id, "sections": sections}, course=course, tab="studio")
+    # The exam service lists the exams of its own courses only.
+    legacy_exams = OLDER_SYSTEM.registered(course.id) if course.is_routed else None
+    facts = {"courseId": course.id, "sections": sections, "legacyExams": legacy_exams}
+    return page(request, "studio", facts=facts, course=course, tab="studio")
 
 
 @require_GET

@@ -32,9 +32,16 @@ export async function exams(path, { method = "GET", body, query } = {}) {
   return answer(response);
 }
 
-/** Fetch something of the LMS's own. */
-export async function lms(url) {
-  return answer(await reach(url, { credentials: "same-origin" }));
+/** Fetch something of the LMS's own, or with a body, change it. */
+export async function lms(url, { method = "GET", body } = {}) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json", "X-CSRFToken": facts.csrfToken };
+  return answer(await reach(url, { method, headers, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body) }));
+}
+
+/** Leave for a page of the exam service, which knows the person by the cookies alone. */
+export async function goToExams(path) {
+  if (!identityIsFresh()) await refreshIdentity();
+  location.assign(new URL(path, facts.examsUrl));
 }
 
 export const segment = encodeURIComponent;

@@ -1,8 +1,8 @@
 // The instructors' dashboard: attempts of the course, found, reviewed, reset.
 
-import { exams, examsAddress, segment } from "./api.js";
+import { exams, examsAddress, goToExams, segment } from "./api.js";
 import { byId, confirmed, during, el, facts, field, notify, options, problem, show } from "./dom.js";
-import { STATUSES, dateAndTime, isRunning, isUnbegun, plural, statusOf } from "./words.js";
+import { STATUSES, dateAndTime, isRunning, isSupervised, isUnbegun, plural, statusOf } from "./words.js";
 
 const PAGE_SIZE = 25;
 const SEARCH_DELAY_MILLISECONDS = 250;
@@ -11,8 +11,10 @@ const COLUMNS = [
   ["username", "Learner"], ["exam_display_name", "Exam"], ["attempt_status", "Status"],
   ["start_time", "Started"], ["end_time", "Ended"], ["allowed_time_limit_mins", "Time"],
 ];
+// From here on the tool calls something suspicious enough for a second look.
+const SUSPICIOUS = 0.25;
 
-const query = { search: "", exam_id: "", status: "", ordering: "", limit: PAGE_SIZE, offset: 0 };
+const query = { search: "", exam_id: "", status: "", ordering: "", include: "incidents", limit: PAGE_SIZE, offset: 0 };
 let newest = 0;
 
 const table = el("div");
@@ -26,7 +28,7 @@ function ask(changes) {
 
 async function load() {
   const turn = ++newest;
-  csv.href = examsAddress(path, { ...query, limit: "", offset: "", format: "csv" });
+  csv.href = examsAddress(path, { ...query, limit: "", offset: "", include: "", format: "csv" });
   try {
     const page = await exams(path, { query });
     // While somebody types, answers may overtake each other; the newest question's is shown.
@@ -46,7 +48,7 @@ function nothing() {
 function list({ results }) {
   return el("div", { className: "table-frame", tabIndex: 0, role: "region", "aria-label": "Attempts" },
     el("table", {},
-      el("thead", {}, el("tr", {}, COLUMNS.map(heading), el("th", {}, el("span", { className: "visually-hidden" }, "Actions")))),
+      el("thead", {}, el("tr", {}, COLUMNS.map(heading), el("th", { scope: "col" }, "Review"), el("th", {}, el("span", { className: "visually-hidden" }, "Actions")))),
       el("tbody", {}, results.map(line))));
 }
 
@@ -63,12 +65,28 @@ function line(attempt) {
   return el("tr", { "data-attempt-id": attempt.attempt_id },
     el("th", { scope: "row" }, attempt.username),
     el("td", {}, attempt.exam_display_name),
-    el("td", {}, el("span", { className: `badge badge--${status.tone}` }, status.name),
-      attempt.proctored_review ? el("span", { className: "note" }, attempt.proctored_review.submission_reason) : null),
+    el("td", {}, el("span", { className: `badge badge--${status.tone}` }, status.name)),
     el("td", { className: "nowrap" }, dateAndTime(attempt.start_time)),
     el("td", { className: "nowrap" }, dateAndTime(attempt.end_time)),
     el("td", { className: "nowrap" }, attempt.allowed_time_limit_mins === null ? "–" : `${attempt.allowed_time_limit_mins} min`),
+    el("td", {}, review(attempt)),
     el("td", {}, el("div", { className: "row row--tight" }, actions(attempt))));
+}
+
+/** What the proctor thought at the end, and did before. */
+function review({ proctored_review: verdict, incidents = [] }) {
+  if (!verdict && !incidents.length) return "–";
+  return [
+    verdict ? el("span", {}, verdict.submission_reason ?? "No reason given", verdict.severity === null ? null
+      : el("span", { className: "note" }, el("span", { className: `badge badge--${Number(verdict.severity) > SUSPICIOUS ? "warn" : "good"}` }, `Severity ${verdict.severity}`))) : null,
+    incidents.length ? el("details", { className: "note" }, el("summary", {}, plural(incidents.length, "incident")),
+      el("ul", { className: "plain-list" }, incidents.map((incident) => el("li", {}, incidentText(incident))))) : null,
+  ];
+}
+
+function incidentText({ action, incident_time: time, severity, reason, message, extra_time_mins: minutes }) {
+  const parts = [dateAndTime(time), action, reason, severity && `severity ${severity}`, message && `“${message}”`, minutes !== null && `${plural(minutes, "minute")} in all`];
+  return parts.filter(Boolean).join(", ");
 }
 
 function actions(attempt) {
@@ -80,13 +98,13 @@ function actions(attempt) {
     }, text);
     return button;
   };
-  const review = (action, done) => async () => {
+  const judge = (action, done) => async () => {
     await exams(`exams/attempt/${attempt.attempt_id}`, { method: "PUT", body: { action } });
     notify(`The attempt of ${attempt.username} is ${done}.`);
   };
   return [
-    reviewable && attempt.attempt_status !== "verified" ? make("Verify", review("verify", "verified")) : null,
-    reviewable && attempt.attempt_status !== "rejected" ? make("Reject", review("reject", "rejected")) : null,
+    reviewable && attempt.attempt_status !== "verified" ? make("Verify", judge("verify", "verified")) : null,
+    reviewable && attempt.attempt_status !== "rejected" ? make("Reject", judge("reject", "rejected")) : null,
     make("Reset", () => reset(attempt), "button--danger-quiet"),
   ];
 }
@@ -133,10 +151,20 @@ function filters(examList) {
       el("button", { className: "button button--quiet" }, "Refresh"), csv));
 }
 
+/** Into the proctoring tool, as an instructor: one door per supervised exam. */
+function tools(examList) {
+  const doors = examList.filter(isSupervised).map((exam) => {
+    const door = el("button", { className: "button button--small button--quiet", type: "button", onclick: () => during(door, () => goToExams(`/lti/exam/${exam.id}/instructor_tool`)) }, exam.exam_name);
+    return door;
+  });
+  return doors.length ? el("div", { className: "row tools" }, el("span", { className: "muted" }, "Instructor tool:"), doors) : null;
+}
+
 async function begin() {
   const place = byId("attempts");
   try {
-    show(place, filters(await exams(`exams/course_id/${segment(facts.courseId)}`)), table);
+    const examList = await exams(`exams/course_id/${segment(facts.courseId)}`);
+    show(place, filters(examList), tools(examList), table);
     await load();
   } catch (error) {
     show(place, problem(error, begin));

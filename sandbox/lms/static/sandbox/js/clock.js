@@ -12,6 +12,7 @@ export class Countdown {
   #deadline = null;
   #timer = null;
   #said = Infinity;
+  #standsAt = null;
 
   /**
    * @param onTick gets the seconds left, a few times a second
@@ -23,11 +24,13 @@ export class Countdown {
   }
 
   get seconds() {
+    if (this.#standsAt !== null) return this.#standsAt;
     return this.#deadline === null ? 0 : Math.max(0, (this.#deadline - Date.now()) / 1000);
   }
 
   /** Set or correct the time left. */
   set(seconds) {
+    this.#standsAt = null;
     const before = this.#deadline === null ? null : this.seconds;
     this.#deadline = Date.now() + seconds * 1000;
     if (before !== null && seconds - before > NOTICEABLE_SECONDS) {
@@ -39,9 +42,17 @@ export class Countdown {
     this.onTick(this.seconds);
   }
 
+  /** Show a time that does not pass. */
+  stand(seconds) {
+    this.stop();
+    this.#standsAt = seconds;
+    this.onTick(seconds);
+  }
+
   stop() {
     clearInterval(this.#timer);
     this.#timer = null;
+    this.#standsAt = null;
     this.#deadline = null;
     this.#said = Infinity;
   }

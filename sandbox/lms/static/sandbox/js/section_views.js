@@ -1,7 +1,7 @@
 // What a section looks like in each phase of its exam. Functions of state and of what to do; they ask nobody.
 
 import { during, el } from "./dom.js";
-import { EXAM_TYPES, dateAndTime, duration, isUnbegun, plural, statusOf } from "./words.js";
+import { EXAM_TYPES, dateAndTime, duration, isSupervised, isUnbegun, plural, statusOf } from "./words.js";
 
 const LITTLE_SECONDS = 5 * 60;
 const VERY_LITTLE_SECONDS = 60;
@@ -16,12 +16,13 @@ export function isBeforeStart(exam) {
   return isUnbegun(exam.attempt) && (!exam.passed_due_date || exam.is_practice_exam);
 }
 
-export function timer(exam, attempt, { done }) {
+export function timer(exam, attempt, { done, isPaused }) {
   const time = el("span", { className: "timer__time time", role: "timer", "aria-live": "off", "aria-label": "Time left" });
   const element = el("div", { className: "timer" },
-    el("div", {}, el("span", { className: "timer__label" }, "Time left"), time),
+    el("div", {}, el("span", { className: "timer__label" }, isPaused ? "Time left, standing still" : "Time left"), time),
     el("p", { className: "timer__name" }, exam.exam_name),
-    attempt.attempt_status === "started" ? button("I'm done", done) : null);
+    attempt.attempt_status === "started" && !isPaused ? button("I'm done", done) : null);
+  element.classList.toggle("timer--paused", Boolean(isPaused));
   return {
     element,
     update(seconds, text) {
@@ -32,7 +33,7 @@ export function timer(exam, attempt, { done }) {
   };
 }
 
-export function introduction(exam, { start, support }) {
+export function introduction(exam, { start, setUp, support, hasTool }) {
   const rows = [
     ["Kind", EXAM_TYPES[exam.exam_type] ?? exam.exam_type],
     ["Time", duration(exam.total_time)],
@@ -42,7 +43,40 @@ export function introduction(exam, { start, support }) {
     el("p", { className: "eyebrow" }, "Exam"),
     el("h1", {}, exam.exam_name),
     el("dl", { className: "facts" }, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    exam.exam_type === "proctored" ? withoutProctor(exam, support) : readiness(exam, start));
+    isSupervised(exam) ? supervised(exam, { start, setUp, support, hasTool }) : readiness(exam, start));
+}
+
+function supervised(exam, { start, setUp, support, hasTool }) {
+  const status = exam.attempt.attempt_status;
+  if (status === "ready_to_start") return [
+    el("div", { className: "notice notice--good" }, el("p", {}, el("strong", {}, "Proctoring is set up. "), "You are watched from now on.")),
+    ...readiness(exam, start),
+  ];
+  if (!hasTool) return withoutProctor(exam, support);
+  const steps = [
+    `${exam.backend} opens, looks at you and your ID, and brings you back here.`,
+    "Only then you start the exam; until you do, no time passes.",
+    "While you sit it, a proctor may pause it or give you more time.",
+  ];
+  return [
+    el("h2", {}, "A proctor watches over this exam"),
+    el("ol", { className: "prose" }, steps.map((text) => el("li", {}, text))),
+    el("p", { className: "row" }, button(status === "download_software_clicked" ? "Go on with the set-up" : "Set up proctoring", setUp, "button--large")),
+    questions(support),
+  ];
+}
+
+function questions(support) {
+  const contact = support?.provider_tech_support_email ?? support?.proctoring_escalation_email;
+  return contact ? el("p", { className: "muted" }, "Questions: ", el("a", { href: `mailto:${contact}` }, contact)) : null;
+}
+
+export function paused(exam) {
+  return el("article", { className: "sheet sheet--result" },
+    el("span", { className: "seal seal--pause", "aria-hidden": "true" }),
+    el("p", { className: "eyebrow" }, exam.exam_name),
+    el("h1", {}, "The proctor has paused your exam"),
+    el("p", { className: "lead-text" }, "Your time stands still, and your answers are kept. Stay where you are: the exam comes back by itself."));
 }
 
 function readiness(exam, start) {
@@ -59,11 +93,10 @@ function readiness(exam, start) {
 }
 
 function withoutProctor(exam, support) {
-  const contact = support.provider_tech_support_email ?? support.proctoring_escalation_email;
   return el("div", { className: "notice notice--plain" },
     el("p", {}, el("strong", {}, "Proctoring tool not attached yet")),
     el("p", {}, `This exam is supervised${exam.backend ? ` by ${exam.backend}` : ""}, and begins in its tool. None is connected to this sandbox, so the exam cannot be taken here.`),
-    contact ? el("p", {}, "Questions: ", el("a", { href: `mailto:${contact}` }, contact)) : null);
+    questions(support));
 }
 
 /** A section that is no exam. */

@@ -22,6 +22,8 @@ const RUNNING = new Set(["started", "ready_to_submit"]);
 const UNBEGUN = new Set(["created", "download_software_clicked", "ready_to_start"]);
 
 export const isRunning = (attempt) => RUNNING.has(attempt?.attempt_status);
+/** Whether a proctor watches over it. */
+export const isSupervised = (exam) => exam.exam_type === "proctored";
 export const isUnbegun = (attempt) => !attempt?.attempt_id || UNBEGUN.has(attempt.attempt_status);
 export const statusOf = (name) => STATUSES[name] ?? { name, tone: "plain" };
 
