@@ -1,0 +1,65 @@
+"""What the tests of the domain look at: an attempt's history, the events owed, times that do not move."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+from django.db import connection
+
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.events.models import OutboxEvent
+
+#: A moment at which tests happen that say what time it is.
+NOON: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+EventsOwed = Callable[[], list[str]]
+Trail = Callable[[ExamAttempt], list[str]]
+
+
+def reloaded(attempt: ExamAttempt) -> ExamAttempt:
+    """The attempt as the database has it."""
+    return ExamAttempt.objects.select_related("exam", "user").get(pk=attempt.pk)
+
+
+@contextmanager
+def every_statement(look: Callable[[str, Any], None]) -> Iterator[None]:
+    """Let `look` see each statement with its parameters before the database does."""
+
+    def wrapper(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        look(sql, params)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(wrapper):
+        yield
+
+
+@pytest.fixture
+def events_owed(db: None) -> EventsOwed:
+    """The outcomes that events in the outbox tell of, oldest first: `submitted`, `verified` …"""
+
+    def read() -> list[str]:
+        types = OutboxEvent.objects.order_by("pk").values_list("event_type", flat=True)
+        return [
+            event_type.removeprefix("org.openedx.learning.exam.attempt.").removesuffix(".v1") for event_type in types
+        ]
+
+    return read
+
+
+@pytest.fixture
+def trail(db: None) -> Trail:
+    """The statuses that an attempt's history tells of, oldest first."""
+
+    def read(attempt: ExamAttempt) -> list[str]:
+        return list(ExamAttempt.history.filter(id=attempt.pk).order_by("history_id").values_list("status", flat=True))
+
+    return read
+
+
+@pytest.fixture
+def without_one_active_exam_each(db: None) -> None:
+    """A database that lets several exams of one content be active, as MySQL and MariaDB do."""
+    with connection.cursor() as cursor:
+        cursor.execute('DROP INDEX "only one exam instance active"')

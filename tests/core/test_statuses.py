@@ -1,0 +1,200 @@
+"""Which status follows which, by whose hand: the whole table, as the contract has it."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import pytest
+from django.utils import timezone
+
+from edx_exams.apps.core.api import act_as_learner, act_as_staff, get_attempt_to_change, update_attempt_status
+from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
+from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction, StaffAction
+from tests.core.conftest import EventsOwed, Trail, reloaded
+from tests.factories import OldAttemptFactory, make_attempt, running_attempt, submitted_attempt
+
+pytestmark = pytest.mark.django_db
+
+IN_PROGRESS: Final = ("started", "ready_to_submit")
+UNFINISHED: Final = ("created", "download_software_clicked", "ready_to_start", *IN_PROGRESS)
+FINISHED: Final = ("timed_out", "submitted", "second_review_required", "verified", "rejected", "error")
+ALL: Final = (*UNFINISHED, *FINISHED, "expired")
+
+#: The events that entering a status owes.
+EVENTS: Final[Mapping[str, list[str]]] = {
+    "submitted": ["submitted"],
+    "verified": ["verified"],
+    "rejected": ["rejected"],
+    "error": ["errored"],
+}
+
+
+class Rule(NamedTuple):
+    """Where an action leads, from where, and where it is answered as done already."""
+
+    to: str
+    moves_from: tuple[str, ...]
+    nothing_to_do_in: tuple[str, ...]
+
+
+LEARNER: Final[Mapping[LearnerAction, Rule]] = {
+    LearnerAction.CLICK_DOWNLOAD_SOFTWARE: Rule(
+        "download_software_clicked", ("created",), ("download_software_clicked", "ready_to_start")
+    ),
+    LearnerAction.START: Rule(
+        "started", ("created", "download_software_clicked", "ready_to_start", "ready_to_submit"), ()
+    ),
+    LearnerAction.STOP: Rule("ready_to_submit", ("started",), ("ready_to_submit",)),
+    LearnerAction.SUBMIT: Rule("submitted", UNFINISHED, ("submitted",)),
+    LearnerAction.ERROR: Rule("error", UNFINISHED, ("error",)),
+}
+STAFF: Final[Mapping[StaffAction, Rule]] = {
+    StaffAction.VERIFY: Rule("verified", tuple(status for status in ALL if status != "verified"), ("verified",)),
+    StaffAction.REJECT: Rule("rejected", tuple(status for status in ALL if status != "rejected"), ("rejected",)),
+}
+
+
+def attempt_that_is(status: str) -> ExamAttempt:
+    """An attempt in that status; its clock has just begun to run if it is one in which it does."""
+    clock = {"start_time": timezone.now(), "allowed_time_limit_mins": 60} if status in IN_PROGRESS else {}
+    return OldAttemptFactory.create(status=status, **clock)
+
+
+def check(attempt: ExamAttempt, expected: str, trail: list[str], owed: list[str]) -> None:
+    """The attempt has become what was expected, with the history row and the events of that change and no others."""
+    changed = [expected] if expected != attempt.status else []
+    assert reloaded(attempt).status == expected
+    assert trail == [attempt.status, *changed]
+    assert owed == (EVENTS.get(expected, []) if changed else [])
+
+
+def test_there_are_these_statuses_and_no_others() -> None:
+    assert set(ExamAttemptStatus.values) == set(ALL)
+    assert ExamAttemptStatus.in_progress_statuses == set(IN_PROGRESS)
+    assert ExamAttemptStatus.incomplete_statuses == set(UNFINISHED)
+    assert ExamAttemptStatus.completed_statuses == set(FINISHED)
+
+
+@pytest.mark.parametrize("action", LearnerAction)
+@pytest.mark.parametrize("status", ALL)
+def test_a_learners_action_does_what_the_table_says(
+    status: str, action: LearnerAction, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt, rule = attempt_that_is(status), LEARNER[action]
+    if status in rule.moves_from or status in rule.nothing_to_do_in:
+        assert act_as_learner(attempt, action, learner=attempt.user) == attempt.pk
+        check(attempt, rule.to if status in rule.moves_from else status, trail(attempt), events_owed())
+    else:
+        with pytest.raises(ExamIllegalStatusTransition, match=status):
+            act_as_learner(attempt, action, learner=attempt.user)
+        check(attempt, status, trail(attempt), events_owed())
+
+
+@pytest.mark.parametrize("action", StaffAction)
+@pytest.mark.parametrize("status", ALL)
+def test_course_staff_judge_at_any_time(
+    status: str, action: StaffAction, course_team: User, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt, rule = attempt_that_is(status), STAFF[action]
+    assert act_as_staff(attempt, action, staff=course_team) == attempt.pk
+    check(attempt, rule.to, trail(attempt), events_owed())
+
+
+@pytest.mark.parametrize("to", ALL)
+@pytest.mark.parametrize("status", ALL)
+def test_by_the_general_rules_only_what_is_finished_stays_so(
+    status: str, to: str, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt = attempt_that_is(status)
+    refused = (status in FINISHED and to in UNFINISHED) or (status == to == "started")
+    if refused:
+        with pytest.raises(ExamIllegalStatusTransition):
+            update_attempt_status(attempt.pk, to)
+    else:
+        assert update_attempt_status(attempt.pk, to) == attempt.pk
+    check(attempt, status if refused else to, trail(attempt), events_owed())
+
+
+def test_a_status_that_does_not_exist_is_refused() -> None:
+    attempt = attempt_that_is("created")
+    with pytest.raises(ExamIllegalStatusTransition, match=r"'finished'.*created, download_software_clicked"):
+        update_attempt_status(attempt.pk, "finished")
+    assert reloaded(attempt).status == "created"
+
+
+def test_an_attempt_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ExamAttemptDoesNotExist, match="77"):
+        update_attempt_status(77, "submitted")
+
+
+def test_an_attempt_that_is_deleted_meanwhile_is_refused_and_stays_deleted(learner: User) -> None:
+    stale = running_attempt(user=learner)
+    ExamAttempt.objects.all().delete()
+    with pytest.raises(ExamAttemptDoesNotExist):
+        act_as_learner(stale, LearnerAction.SUBMIT, learner=learner)
+    assert not ExamAttempt.objects.exists()
+
+
+def test_the_row_decides_and_not_what_the_caller_holds(learner: User, course_team: User, trail: Trail) -> None:
+    stale = running_attempt(user=learner)
+    act_as_staff(stale, StaffAction.REJECT, staff=course_team)
+    with pytest.raises(ExamIllegalStatusTransition):
+        act_as_learner(stale, LearnerAction.SUBMIT, learner=learner)
+    assert trail(stale)[-1] == "rejected"
+
+
+def test_a_team_may_change_its_mind(course_team: User, events_owed: EventsOwed) -> None:
+    attempt = submitted_attempt()
+    for action in (StaffAction.VERIFY, StaffAction.REJECT, StaffAction.VERIFY):
+        act_as_staff(attempt, action, staff=course_team)
+    assert events_owed() == ["submitted", "verified", "rejected", "verified"]
+
+
+def test_only_a_submission_sets_the_end() -> None:
+    assert reloaded(submitted_attempt()).end_time is not None
+    for status in ("error", "verified", "ready_to_submit"):
+        attempt = running_attempt()
+        update_attempt_status(attempt.pk, status)
+        assert reloaded(attempt).end_time is None
+
+
+def test_a_verdict_leaves_the_end_as_it_was(course_team: User) -> None:
+    attempt = submitted_attempt()
+    act_as_staff(attempt, StaffAction.VERIFY, staff=course_team)
+    assert reloaded(attempt).end_time == attempt.end_time
+
+
+def test_each_change_says_who_and_why(learner: User, course_team: User) -> None:
+    attempt = submitted_attempt(user=learner)
+    act_as_staff(attempt, StaffAction.VERIFY, staff=course_team)
+    update_attempt_status(attempt.pk, "rejected", by=learner, reason="by mistake")
+    rows = ExamAttempt.history.filter(id=attempt.pk).order_by("history_id")
+    assert list(rows.values_list("history_type", "status", "history_user", "history_change_reason")) == [
+        ("+", "created", learner.pk, "created by the learner"),
+        ("~", "started", learner.pk, "started"),
+        ("~", "submitted", learner.pk, "learner: submit"),
+        ("~", "verified", course_team.pk, "course staff: verify"),
+        ("~", "rejected", learner.pk, "by mistake"),
+    ]
+
+
+def test_what_went_wrong_is_kept_with_an_error_and_cut_to_100_characters(learner: User) -> None:
+    attempt = running_attempt(user=learner)
+    act_as_learner(attempt, LearnerAction.ERROR, learner=learner, detail="camera " * 30)
+    reason = ExamAttempt.history.filter(id=attempt.pk).latest("history_id").history_change_reason
+    assert reason.startswith("learner: error: camera camera")
+    assert len(reason) == 100
+
+
+def test_modified_moves_with_each_change(learner: User) -> None:
+    attempt = running_attempt(user=learner)
+    act_as_learner(attempt, LearnerAction.STOP, learner=learner)
+    assert reloaded(attempt).modified > attempt.modified
+
+
+def test_a_change_writes_only_the_columns_that_it_is_about(learner: User) -> None:
+    attempt = make_attempt(user=learner)
+    held = get_attempt_to_change(attempt.pk)
+    ExamAttempt.objects.update(extra_time_mins=7)
+    act_as_learner(held, LearnerAction.START, learner=learner)
+    assert reloaded(attempt).extra_time_mins == 7
