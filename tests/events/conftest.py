@@ -1,0 +1,14 @@
+"""What tests of the event bus share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mockbus import MockBus
+
+
+@pytest.fixture(scope="session")
+def mock_bus() -> Iterator[MockBus]:
+    """A Kafka broker and a schema registry, in this process."""
+    with MockBus() as bus:
+        yield bus

@@ -1,0 +1,110 @@
+"""What the configurations of operators become."""
+
+import logging
+from typing import Any
+
+import pytest
+from edx_event_bus_kafka.internal.producer import ProducingContext, record_producing_error
+from openedx_events.learning.signals import EXAM_ATTEMPT_SUBMITTED
+from pytest_django import Settings
+
+from edx_exams.apps.events.checks import check_producer, check_relay
+from edx_exams.apps.events.publishers import publisher_class
+from edx_exams.apps.events.publishers.kafka import KafkaPublisher
+from edx_exams.apps.events.publishers.log import LogPublisher
+from edx_exams.apps.events.publishers.redis import RedisPublisher
+from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, put_in_place
+from tests.events.owed import event_data
+from tests.factories import UserFactory
+
+
+@pytest.mark.parametrize(
+    ("theirs", "relay_producer", "consumer"),
+    [
+        (
+            {
+                "EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer",
+                "EVENT_BUS_CONSUMER": "edx_event_bus_kafka.KafkaEventConsumer",
+            },
+            "edx_event_bus_kafka.create_producer",
+            KAFKA_CONSUMER,
+        ),
+        (
+            {
+                "EVENT_BUS_PRODUCER": "edx_event_bus_redis.create_producer",
+                "EVENT_BUS_CONSUMER": "edx_event_bus_redis.RedisEventConsumer",
+            },
+            "edx_event_bus_redis.create_producer",
+            "edx_event_bus_redis.RedisEventConsumer",
+        ),
+        (
+            {"EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer", "EVENT_BUS_RELAY_PRODUCER": "log"},
+            "log",
+            KAFKA_CONSUMER,
+        ),
+        ({"EVENT_BUS_PRODUCER": None}, None, KAFKA_CONSUMER),
+        ({}, None, KAFKA_CONSUMER),
+    ],
+)
+def test_the_buss_own_classes_are_put_where_they_belong(
+    theirs: dict[str, Any], relay_producer: str | None, consumer: str
+) -> None:
+    settings = {"EVENT_BUS_PRODUCER": OUTBOX_PRODUCER, "EVENT_BUS_RELAY_PRODUCER": None, **theirs}
+    put_in_place(settings)
+    assert settings["EVENT_BUS_PRODUCER"] == OUTBOX_PRODUCER
+    assert settings["EVENT_BUS_RELAY_PRODUCER"] == relay_producer
+    assert settings["EVENT_BUS_CONSUMER"] == consumer
+
+
+@pytest.mark.parametrize(
+    ("name", "publisher"),
+    [
+        ("kafka", KafkaPublisher),
+        ("edx_event_bus_kafka.create_producer", KafkaPublisher),
+        ("redis", RedisPublisher),
+        ("edx_event_bus_redis.create_producer", RedisPublisher),
+        ("log", LogPublisher),
+        ("edx_exams.apps.events.publishers.log.LogPublisher", LogPublisher),
+        (None, LogPublisher),
+    ],
+)
+def test_the_relay_finds_its_publisher_by_any_of_its_names(
+    settings: Settings, name: str | None, publisher: type
+) -> None:
+    settings.EVENT_BUS_RELAY_PRODUCER = name
+    assert publisher_class() is publisher
+
+
+def test_where_kafka_is_configured_the_relay_uses_it(settings: Settings) -> None:
+    settings.EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = "kafka.example.org:9092"
+    assert publisher_class() is KafkaPublisher
+
+
+def test_a_producer_that_is_not_the_outbox_is_an_error(settings: Settings) -> None:
+    settings.EVENT_BUS_PRODUCER = "edx_event_bus_kafka.create_producer"
+    assert [message.id for message in check_producer(None)] == ["edx_exams.events.E001"]
+
+
+def test_a_relay_without_a_publisher_is_an_error(settings: Settings) -> None:
+    settings.EVENT_BUS_RELAY_PRODUCER = "edx_event_bus_carrier_pigeon.create_producer"
+    assert [message.id for message in check_relay(None)] == ["edx_exams.events.E002"]
+
+
+def test_a_deployment_that_only_logs_its_events_is_warned(settings: Settings) -> None:
+    assert check_relay(None) == []
+    settings.REFUSE_PLACEHOLDER_SECRETS = True
+    assert [message.id for message in check_relay(None)] == ["edx_exams.events.W001"]
+    settings.EVENT_BUS_RELAY_PRODUCER = "log"
+    assert check_relay(None) == []
+
+
+@pytest.mark.django_db
+def test_what_the_bus_library_logs_of_a_failure_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    learner = UserFactory.create()
+    data = event_data(learner)
+    context = ProducingContext(signal=EXAM_ATTEMPT_SUBMITTED, event_data=data, event_data_as_json=str(data))
+    with caplog.at_level(logging.DEBUG):
+        record_producing_error(ValueError(f"{learner.email} is no id"), context)
+    assert "record_producing_error failed (EventProductionException)" in caplog.text
+    assert learner.email not in caplog.text
+    assert learner.username not in caplog.text

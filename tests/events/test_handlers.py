@@ -1,0 +1,145 @@
+"""Course teams follow the platform's role events, whatever the order and number in which they come."""
+
+import random
+from itertools import permutations
+
+import pytest
+
+from edx_exams.apps.core.exceptions import InvalidCourseRole
+from edx_exams.apps.core.models import CourseStaffRole, User
+from tests.conftest import CountStatements
+from tests.events.role_events import RoleEvent, added, removed
+from tests.factories import COURSE_ID, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+#: Locks, reads and writes of one event for someone known, with the transaction's own two statements.
+STATEMENTS = 9
+
+
+def roles_of(username: str = "ada") -> set[tuple[str, str | None]]:
+    return set(CourseStaffRole.objects.filter(user__username=username).values_list("course_id", "role"))
+
+
+@pytest.mark.parametrize("role", ["staff", "instructor", "limited_staff"])
+def test_a_role_given_in_the_lms_is_a_role_here(role: str) -> None:
+    added(role=role).arrive()
+    assert roles_of() == {(COURSE_ID, role)}
+    assert User.objects.get(username="ada").has_course_staff_permission(COURSE_ID)
+
+
+def test_a_role_taken_in_the_lms_is_taken_here() -> None:
+    added(role="staff", minute=1).arrive()
+    added(role="instructor", minute=2).arrive()
+    removed(role="staff", minute=3).arrive()
+    assert roles_of() == {(COURSE_ID, "instructor")}
+
+
+@pytest.mark.parametrize("role", ["beta_testers", "org_staff", "", "STAFF", "x" * 300])
+def test_other_roles_are_ignored(role: str) -> None:
+    added(role=role).arrive()
+    removed(role=role).arrive()
+    assert not CourseStaffRole.objects.exists()
+    assert not User.objects.exists()
+
+
+def test_someone_unknown_is_made_known_with_what_the_event_carries() -> None:
+    added(username="grace", email="grace@example.com", lms_user_id=5).arrive()
+    user = User.objects.get(username="grace")
+    assert (user.email, user.lms_user_id) == ("grace@example.com", 5)
+    assert not user.has_usable_password()
+    assert not user.is_staff
+    assert not user.is_superuser
+
+
+def test_someone_known_gets_the_id_and_address_that_they_lack() -> None:
+    UserFactory.create(username="ada", email="", lms_user_id=None, is_staff=True, full_name="Ada L.")
+    added(email="ada@example.com", lms_user_id=77).arrive()
+    user = User.objects.get(username="ada")
+    assert (user.email, user.lms_user_id) == ("ada@example.com", 77)
+    assert (user.is_staff, user.is_superuser, user.full_name) == (True, False, "Ada L.")
+
+
+def test_what_is_known_of_someone_stays() -> None:
+    UserFactory.create(username="ada", email="old@example.com", lms_user_id=4)
+    added(email="new@example.com", lms_user_id=77).arrive()
+    removed(email="new@example.com", lms_user_id=77, minute=1).arrive()
+    user = User.objects.get(username="ada")
+    assert (user.email, user.lms_user_id) == ("old@example.com", 4)
+
+
+@pytest.mark.parametrize("event", [added(), removed()], ids=["added", "removed"])
+def test_handling_twice_is_handling_once(event: RoleEvent) -> None:
+    event.arrive()
+    once = roles_of()
+    event.arrive()
+    assert roles_of() == once
+    assert User.objects.count() == 1
+
+
+def test_a_removal_that_comes_late_does_not_undo_what_was_given_after_it() -> None:
+    added(minute=1).arrive()
+    added(minute=3).arrive()
+    removed(minute=2).arrive()
+    assert roles_of() == {(COURSE_ID, "staff")}
+
+
+def test_a_grant_that_comes_after_a_later_removal_gives_nothing() -> None:
+    removed(minute=2).arrive()
+    added(minute=1).arrive()
+    assert roles_of() == set()
+
+
+def test_the_latest_change_wins_in_whatever_order_and_number_events_come() -> None:
+    history = [added(minute=1), removed(minute=2), added(minute=3), removed(minute=4), added(minute=5)]
+    for n, order in enumerate(permutations(history)):
+        if n % 6:
+            continue  # twenty of the hundred and twenty orders, each with some events twice
+        CourseStaffRole.objects.all().delete()
+        User.objects.all().delete()
+        twice = random.Random(n).sample(history, 2)  # noqa: S311  (no secret)
+        for event in [*order, *twice]:
+            event.arrive()
+        assert roles_of() == {(COURSE_ID, "staff")}, [event.minute for event in order]
+
+
+def test_roles_courses_and_people_don_t_disturb_each_other() -> None:
+    other = "course-v1:Acme+BIO102+2026"
+    removed(role="staff", minute=9).arrive()
+    added(role="instructor", minute=1).arrive()
+    added(role="staff", course_id=other, minute=1).arrive()
+    added(role="staff", username="grace", minute=1).arrive()
+    assert roles_of("ada") == {(COURSE_ID, "instructor"), (other, "staff")}
+    assert roles_of("grace") == {(COURSE_ID, "staff")}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        added(username="a" * 300),
+        added(username=""),
+        added(username="a\0b"),
+        added(email=f"{'a' * 300}@example.com"),
+        added(lms_user_id=2**31),
+        added(lms_user_id=0),
+        added(course_id=f"course-v1:Acme+{'B' * 300}+2026"),
+    ],
+    ids=["long name", "no name", "name with NUL", "long address", "large id", "no id", "long course"],
+)
+def test_what_cannot_be_stored_is_refused_whole(event: RoleEvent) -> None:
+    with pytest.raises(InvalidCourseRole) as refusal:
+        event.arrive()
+    assert event.username not in str(refusal.value) or not event.username
+    assert not CourseStaffRole.objects.exists()
+
+
+@pytest.mark.parametrize("others", [0, 50])
+def test_an_event_costs_the_same_whatever_else_there_is(others: int, at_most: CountStatements) -> None:
+    UserFactory.create(username="ada")
+    for n in range(others):
+        added(course_id=f"course-v1:Acme+BIO{n}+2026").arrive()
+        added(username=f"other{n}").arrive()
+    with at_most(STATEMENTS):
+        added(minute=1).arrive()
+    with at_most(STATEMENTS):
+        removed(minute=2).arrive()

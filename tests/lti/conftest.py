@@ -1,0 +1,43 @@
+"""A vendor, an exam that it proctors, and a learner in front of a browser."""
+
+import pytest
+
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from tests.factories import make_attempt
+from tests.lti.vendor import Browser, Vendor, proctored_exam, register
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    """A vendor whose tool is registered."""
+    return register()
+
+
+@pytest.fixture
+def other_vendor(db: None) -> Vendor:
+    """Another one."""
+    return register("competitor")
+
+
+@pytest.fixture
+def exam(vendor: Vendor) -> Exam:
+    """An exam of an hour that the vendor proctors."""
+    return proctored_exam(vendor)
+
+
+@pytest.fixture
+def attempt(exam: Exam, learner: User) -> ExamAttempt:
+    """The learner's attempt, not begun."""
+    return make_attempt(exam, learner)
+
+
+@pytest.fixture
+def running(exam: Exam, learner: User) -> ExamAttempt:
+    """The learner's attempt, its clock running."""
+    return make_attempt(exam, learner, start_clock=True)
+
+
+@pytest.fixture
+def browser(learner: User) -> Browser:
+    """The learner's browser."""
+    return Browser(learner)

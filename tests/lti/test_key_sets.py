@@ -1,0 +1,294 @@
+"""Tools' keys: fetched over real sockets, remembered, rotated, and never at the price of our own network or the vendor's peace."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from pytest_django import Settings
+
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.lti import fetching
+from edx_exams.apps.lti.assertions import Refused
+from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
+from edx_exams.apps.lti.models import LtiTool
+from edx_exams.apps.lti.toolkeys import problems, verified_claims
+from tests.lti.keyserver import KeyServer, dead_url, drip, flood, hang, key_server, redirect_to, send
+from tests.lti.vendor import Browser, Vendor, jwk_of, pem_of, register, rsa_key
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server() -> Iterator[KeyServer]:
+    with key_server() as running:
+        yield running
+
+
+@pytest.fixture
+def publisher(server: KeyServer) -> Vendor:
+    """A vendor who publishes a key set."""
+    vendor = register("publisher", public_key="", keyset_url=server.url)
+    server.key_set = {"keys": [jwk_of(vendor.key, vendor.kid)]}
+    return vendor
+
+
+def reloaded(vendor: Vendor) -> LtiTool:
+    """As another process has it."""
+    return LtiTool.objects.get(pk=vendor.tool.pk)
+
+
+def verify(vendor: Vendor, *, key: Any = None, kid: Any = "vendor-key") -> bool:
+    message = vendor.sign({"a": 1}, key=key, **({} if kid is None else {"kid": kid}))
+    if kid is None:
+        import json  # noqa: PLC0415
+
+        import jwt  # noqa: PLC0415
+
+        message = jwt.PyJWS().encode(json.dumps({"a": 1}).encode(), key or vendor.key, "RS256")
+    try:
+        return verified_claims(reloaded(vendor), message) == {"a": 1}
+    except Refused:
+        return False
+
+
+def a_minute_passes() -> None:
+    LtiTool.objects.update(keyset_tried_at=timezone.now() - timedelta(seconds=61))
+
+
+def test_a_key_set_is_fetched_once_for_all_processes(publisher: Vendor, server: KeyServer) -> None:
+    for _ in range(5):
+        cache.clear()
+        assert verify(publisher)
+    assert server.asked == 1
+
+
+def test_a_rotated_key_is_found(publisher: Vendor, server: KeyServer) -> None:
+    assert verify(publisher)
+    new = rsa_key("rotated")
+    server.key_set["keys"].append(jwk_of(new, "new"))
+    a_minute_passes()
+    assert verify(publisher, key=new, kid="new")
+    assert verify(publisher), "the former one is there still"
+    assert server.asked == 2
+
+
+def test_unknown_kids_make_us_ask_once_a_minute_whatever_anybody_sends(publisher: Vendor, server: KeyServer) -> None:
+    assert verify(publisher)
+    a_minute_passes()
+    for number in range(10):
+        assert not verify(publisher, key=rsa_key("stranger"), kid=f"guess-{number}")
+    assert server.asked == 2
+
+
+def test_without_a_kid_each_key_is_tried(publisher: Vendor, server: KeyServer) -> None:
+    server.key_set["keys"] = [jwk_of(rsa_key("other"), None), jwk_of(publisher.key, None)]
+    assert verify(publisher, kid=None)
+    assert not verify(publisher, key=rsa_key("stranger"), kid=None)
+
+
+def test_a_kid_chooses_its_key_and_no_other(publisher: Vendor, server: KeyServer) -> None:
+    server.key_set["keys"] = [jwk_of(publisher.key, "a"), jwk_of(rsa_key("other"), "b")]
+    assert verify(publisher, kid="a")
+    assert not verify(publisher, kid="b")
+
+
+@pytest.mark.parametrize("kid", ["b", 5, ["a"], {"a": 1}])
+def test_with_a_pem_the_kid_is_ignored(vendor: Vendor, kid: Any) -> None:
+    import base64  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
+
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    head = f"{part(json.dumps({'alg': 'RS256', 'kid': kid}).encode())}.{part(b'{}')}"
+    signature = vendor.key.sign(head.encode(), PKCS1v15(), hashes.SHA256())
+    if isinstance(kid, str):
+        assert verified_claims(vendor.tool, f"{head}.{part(signature)}") == {}
+    else:  # RFC 7515: a string
+        with pytest.raises(Refused):
+            verified_claims(vendor.tool, f"{head}.{part(signature)}")
+
+
+def test_a_pem_beside_the_key_set_verifies_too(publisher: Vendor, server: KeyServer) -> None:
+    own = rsa_key("by hand")
+    LtiTool.objects.filter(pk=publisher.tool.pk).update(public_key=pem_of(own))
+    assert verify(publisher)
+    assert verify(publisher, key=own, kid="whatever")
+
+
+def test_launches_go_on_while_the_vendor_is_down(publisher: Vendor, server: KeyServer, settings: Settings) -> None:
+    assert verify(publisher)
+    server.answer = lambda request: send(request, 503, b"")
+    LtiTool.objects.update(keyset_fetched_at=timezone.now() - timedelta(hours=2))
+    for _ in range(3):
+        a_minute_passes()
+        assert verify(publisher)
+    LtiTool.objects.update(keyset_fetched_at=timezone.now() - timedelta(hours=25))
+    assert not verify(publisher), "but not for ever: a key may have been withdrawn"
+
+
+def test_a_key_that_the_vendor_withdraws_is_no_longer_good(publisher: Vendor, server: KeyServer) -> None:
+    assert verify(publisher)
+    server.key_set["keys"] = [jwk_of(rsa_key("rotated"), "new")]
+    LtiTool.objects.update(keyset_fetched_at=timezone.now() - timedelta(minutes=61))
+    a_minute_passes()
+    assert not verify(publisher)
+
+
+def test_a_whole_launch_works_with_a_key_set_and_a_rotation_in_its_middle(
+    publisher: Vendor, server: KeyServer, browser: Browser
+) -> None:
+    from tests.factories import make_attempt  # noqa: PLC0415
+    from tests.lti.vendor import proctored_exam  # noqa: PLC0415
+
+    attempt: ExamAttempt = make_attempt(proctored_exam(publisher), browser.user)
+    assert publisher.access_token()
+    launch = browser.launch(attempt, publisher)
+    publisher.key, publisher.kid = rsa_key("rotated"), "new"
+    server.key_set["keys"].append(jwk_of(publisher.key, "new"))
+    a_minute_passes()
+    assert browser.answer(publisher.start_assessment(launch)).status_code == 200
+
+
+# What a vendor's server may do to us
+
+
+def test_one_that_hangs_is_left(server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "STEP_TIMEOUT", 0.2)
+    server.answer = hang
+    began = time.monotonic()
+    with pytest.raises(FetchFailed):
+        fetch_key_set(server.url)
+    assert time.monotonic() - began < 0.9
+
+
+def test_one_that_sends_a_byte_at_a_time_is_left(server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "TOTAL_TIMEOUT", 0.3)
+    server.answer = drip
+    began = time.monotonic()
+    with pytest.raises(FetchFailed):
+        fetch_key_set(server.url)
+    assert time.monotonic() - began < 2
+
+
+def test_one_that_sends_without_end_is_left(server: KeyServer) -> None:
+    server.answer = flood
+    with pytest.raises(FetchFailed, match="larger than"):
+        fetch_key_set(server.url)
+
+
+def test_a_redirect_is_not_followed(server: KeyServer) -> None:
+    with key_server() as inner:
+        server.answer = redirect_to(inner.url)
+        with pytest.raises(FetchFailed, match="302"):
+            fetch_key_set(server.url)
+        assert inner.asked == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b'{"keys": {}}', b"\xff", b"[" * 100_000])
+def test_what_is_no_key_set_is_refused(server: KeyServer, body: bytes) -> None:
+    server.answer = lambda request: send(request, 200, body)
+    with pytest.raises(FetchFailed):
+        fetch_key_set(server.url)
+
+
+def test_nobody_at_home_is_a_failure() -> None:
+    with pytest.raises(FetchFailed):
+        fetch_key_set(dead_url())
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "127.1"])  # noqa: S104
+def test_our_own_network_is_not_asked(server: KeyServer, settings: Settings, host: str, scheme: str) -> None:
+    settings.LTI_TOOL_URL_ALLOWED_HOSTS = []
+    port = server.url.rpartition(":")[2]
+    with pytest.raises(FetchFailed):
+        fetch_key_set(f"{scheme}://{host}:{port}")
+    assert server.asked == 0
+
+
+def test_a_name_that_leads_to_us_is_not_asked(
+    server: KeyServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the name server says at the moment of connecting is what counts, however honest it was before."""
+    settings.LTI_TOOL_URL_ALLOWED_HOSTS = []
+    inside = ("127.0.0.1", int(server.url.rsplit(":", 1)[1].split("/")[0]))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: [(2, 1, 6, "", inside)])
+    with pytest.raises(FetchFailed, match="not a public one"):
+        fetch_key_set("https://vendor.example.com/jwks")
+    assert server.asked == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",  # noqa: S104
+        "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1", "nonsense",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_public_is_known(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+def test_an_address_that_is_public_is_known(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://x/",
+        "file:///etc/passwd",
+        "https://",
+        "https://user@host/",
+        "http://[",
+        "https://h:99999/",
+        "https://h/a b",
+        "https://h/\r\nX: y",
+    ],
+)
+def test_what_is_no_web_address_is_not_asked(url: str) -> None:
+    with pytest.raises(FetchFailed):
+        fetch_key_set(url)
+
+
+def test_keys_that_are_none_are_passed_over(publisher: Vendor, server: KeyServer) -> None:
+    good = server.key_set["keys"][0]
+    server.key_set["keys"] = [
+        None,
+        "text",
+        {},
+        {"kty": "RSA", "kid": publisher.kid, "n": 5, "e": []},
+        {"kty": "oct", "kid": publisher.kid, "k": "c2VjcmV0"},
+        {**good, "use": "enc"},
+        jwk_of(rsa_key("weak", 1024), publisher.kid),
+        good,
+    ]
+    assert verify(publisher)
+
+
+# What the operator is told
+
+
+def test_the_operator_is_told_what_is_wrong(publisher: Vendor, server: KeyServer) -> None:
+    assert problems(publisher.tool) == []
+    server.key_set = {"keys": [{"kty": "EC"}]}
+    assert "None of the key set's 1 keys" in problems(publisher.tool)[0]
+    server.key_set = {"keys": [jwk_of(publisher.key, None)]}
+    assert "kid" in problems(publisher.tool)[0]
+    server.answer = redirect_to("https://elsewhere.example.com")
+    assert "302" in problems(publisher.tool)[0]
+    bare = register("bare", public_key="").tool
+    assert "neither" in problems(bare)[0]
+    bare.public_key = "text"
+    assert "PEM" in problems(bare)[0]

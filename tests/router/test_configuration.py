@@ -1,0 +1,39 @@
+"""Settings of the router, and what the OpenAPI document says of it."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+from edx_exams.apps.core.checks import TAG
+from tests.api.conformance import document
+
+
+@pytest.mark.parametrize("name", ["LEGACY_CONNECT_TIMEOUT", "LEGACY_READ_TIMEOUT", "LEGACY_PAUSE_AFTER_FAILURE"])
+@pytest.mark.parametrize("value", [None, 0, -1, "5", float("inf"), True])
+def test_a_wait_without_end_is_an_error(name: str, value: Any, settings: Settings) -> None:
+    setattr(settings, name, value)
+    assert [message.id for message in run_checks(tags=[TAG]) if name in message.msg] == ["edx_exams.router.E001"]
+
+
+def test_the_defaults_are_sound() -> None:
+    assert not [message for message in run_checks(tags=[TAG]) if "router" in str(message.id)]
+
+
+def test_the_document_tells_how_forwarding_fails() -> None:
+    paths = document()["paths"]
+    forwarded = {
+        f"{method} {path.removeprefix('/api/v1')}"
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if {"502", "504"} <= set(operation["responses"])
+    }
+    assert forwarded == {
+        "patch /exams/course_id/{course_id}",
+        "get /student/exam/attempt/course_id/{course_id}/content_id/{content_id}",
+        "get /exam/provider_settings/course_id/{course_id}/exam_id/{exam_id}",
+        "get /student/course_id/{course_id}/onboarding",
+    }
+    no_list = paths["/api/v1/exams/course_id/{course_id}"]["get"]["responses"]["404"]
+    assert no_list["content"]["application/json"]["schema"]["type"] == "array"
