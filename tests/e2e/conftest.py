@@ -22,8 +22,10 @@ CHROMIUM_FLAGS: Final = (
 
 COURSE: Final = "course-v1:Demo+EX101+2026"
 OTHER_COURSE: Final = "course-v1:Demo+EX202+2026"
+ROUTED_COURSE: Final = "course-v1:Demo+EX303+2026"
 
 type SignIn = Callable[[str], Page]
+type OpenConsole = Callable[[], Page]
 type Look = Callable[[Page, str], None]
 
 
@@ -57,26 +59,48 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def sign_in(browser: Browser, sandbox: RunningSandbox) -> Iterator[SignIn]:
-    """A browser of one's own for each person; nothing that their pages complain about goes unnoticed."""
+def new_browser(browser: Browser) -> Iterator[Callable[[str, str], Page]]:
+    """A browser of one's own, for whom and where; nothing that its pages complain about goes unnoticed."""
     complaints: list[str] = []
     contexts = []
 
-    def as_person(name: str) -> Page:
-        context = browser.new_context(base_url=sandbox.lms_url, viewport={"width": 1200, "height": 820})
+    def open_for(name: str, base_url: str) -> Page:
+        context = browser.new_context(base_url=base_url, viewport={"width": 1200, "height": 820})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: complaints.append(f"{name}, {page.url}: {error}"))
+        return page
+
+    yield open_for
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def sign_in(new_browser: Callable[[str, str], Page], sandbox: RunningSandbox) -> SignIn:
+    def as_person(name: str) -> Page:
+        page = new_browser(name, sandbox.lms_url)
         page.goto("/")
         page.get_by_role("button", name=name).click()
         page.get_by_role("heading", name="Courses").wait_for()
         return page
 
-    yield as_person
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return as_person
+
+
+@pytest.fixture
+def open_console(new_browser: Callable[[str, str], Page], sandbox: RunningSandbox) -> OpenConsole:
+    """The proctors' console, in a browser that knows neither platform nor learner."""
+
+    def as_proctor() -> Page:
+        page = new_browser("proctor", sandbox.tool_url)
+        page.goto("/")
+        page.get_by_role("heading", name="Sittings").wait_for()
+        return page
+
+    return as_proctor
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ class RunningSandbox:
     var: Path
     exams_port: int = field(default_factory=free_port)
     lms_port: int = field(default_factory=free_port)
+    tool_port: int = field(default_factory=free_port)
     output: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +54,11 @@ class RunningSandbox:
     def exams_url(self) -> str:
         """The exam service."""
         return f"http://localhost:{self.exams_port}"
+
+    @property
+    def tool_url(self) -> str:
+        """The proctoring tool."""
+        return f"http://localhost:{self.tool_port}"
 
     @property
     def text(self) -> str:
@@ -73,6 +79,7 @@ class RunningSandbox:
                 **os.environ,
                 "EXAMS_PORT": str(self.exams_port),
                 "SANDBOX_LMS_PORT": str(self.lms_port),
+                "SANDBOX_TOOL_PORT": str(self.tool_port),
                 "SANDBOX_VAR_DIR": str(self.var),
                 "EXAMS_SQLITE_PATH": str(self.var / "edx_exams.sqlite3"),
             },

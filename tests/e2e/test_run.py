@@ -24,7 +24,7 @@ def is_alive(pid: int) -> bool:
 def test_stopping_ends_all_processes(how: signal.Signals, tmp_path: Path) -> None:
     running = RunningSandbox(var=tmp_path).start().wait_until_ready()
     children = running.children()
-    assert len(children) == 3
+    assert len(children) == 5
     assert running.stop(how) == 0
     assert not any(is_alive(pid) for pid in children)
     assert "Traceback" not in running.text
@@ -50,14 +50,14 @@ def test_the_death_of_one_process_is_told_and_ends_the_others(tmp_path: Path) ->
     assert not any(is_alive(pid) for pid in others)
 
 
-@pytest.mark.parametrize("server", ["exams", "lms"])
+@pytest.mark.parametrize("server", ["exams", "lms", "tool"])
 def test_a_taken_port_is_one_clear_line(server: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupant:
         port = occupant.getsockname()[1]
         starting = RunningSandbox(var=tmp_path)
         setattr(starting, f"{server}_port", port)
         assert starting.start().end() == 1
-    variable = {"exams": "EXAMS_PORT", "lms": "SANDBOX_LMS_PORT"}[server]
+    variable = {"exams": "EXAMS_PORT", "lms": "SANDBOX_LMS_PORT", "tool": "SANDBOX_TOOL_PORT"}[server]
     advice = f"end that one, or set {variable} to a free port."
     assert starting.text == f"Cannot start the sandbox: port {port} is taken by another program; {advice}\n"
 

@@ -244,13 +244,23 @@ def exam_id(page: Page, sandbox: RunningSandbox) -> int:
     return int(answer.json()["exam"]["id"])
 
 
-def test_a_proctored_exam_says_that_its_tool_is_not_attached(sign_in: SignIn, look: Look) -> None:
-    learner = sign_in("Amina Diallo")
+def test_a_proctored_exam_whose_provider_has_no_tool_says_so(sign_in: SignIn, look: Look) -> None:
+    operator, learner = sign_in("Priya Nair"), sign_in("Amina Diallo")
+    operator.goto(STUDIO)
+    choose_provider(operator, "Paper Proctor")
     go_to_exam(learner, "Final exam")
     expect(learner.get_by_text("Proctoring tool not attached yet")).to_be_visible()
-    expect(learner.get_by_text("Sandbox Proctor")).to_be_visible()
+    expect(learner.get_by_text("Paper Proctor")).to_be_visible()
+    expect(learner.get_by_role("button", name="Set up proctoring")).to_have_count(0)
     expect(learner.get_by_role("button", name="Start the exam")).to_have_count(0)
-    look(learner, "exam-proctored")
+    look(learner, "exam-proctored-without-tool")
+    choose_provider(operator, "Sandbox Proctor")
+
+
+def choose_provider(staff: Page, name: str) -> None:
+    staff.get_by_label("Provider").select_option(name)
+    staff.get_by_role("button", name="Save proctoring").click()
+    expect(staff.get_by_text("The course's proctoring is saved.").last).to_be_visible()
 
 
 def test_staff_push_exams_and_their_names_are_only_text(sign_in: SignIn, look: Look) -> None:
@@ -327,16 +337,17 @@ def test_staff_choose_who_supervises_a_course(sign_in: SignIn) -> None:
     operator = sign_in("Priya Nair")
     operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
     provider, address = operator.get_by_label("Provider"), operator.get_by_label("Escalation e-mail")
-    expect(address).to_be_disabled()
-    provider.select_option("Sandbox Proctor")
+    expect(address).to_have_value("proctoring-ex202@example.com")
     address.fill("maps-team@example.com")
-    operator.get_by_role("button", name="Save proctoring").click()
-    expect(operator.get_by_text("The course's proctoring is saved.")).to_be_visible()
+    choose_provider(operator, "Sandbox Proctor")
     operator.reload()
+    expect(provider).to_have_value("sandbox_proctor")
     expect(address).to_have_value("maps-team@example.com")
     provider.select_option("No provider")
-    operator.get_by_role("button", name="Save proctoring").click()
-    expect(address).to_have_value("")
+    expect(address).to_be_disabled()
+    address.evaluate("input => { input.disabled = false; }")
+    address.fill("proctoring-ex202@example.com")
+    choose_provider(operator, "Paper Proctor")
 
 
 def test_staff_of_another_course_are_told_why_not(sign_in: SignIn, look: Look) -> None:

@@ -1,0 +1,117 @@
+"""
+An Apache Kafka broker of our own, in KRaft mode, on the loopback interface.
+
+Tests get one from the fixture ``kafka``. People run ``python -m tests.services.kafka up`` and ``down``: between the two
+it stays up, under ``var/``. Wants Java 17 or newer and Maven.
+"""
+
+import argparse
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.services.java import HEAP, JavaFailed, JavaMissing, JavaServer, program, run
+from tests.services.mariadb import HOST, free_port
+
+PORT_FOR_PEOPLE: Final = 19092
+DIRECTORY_FOR_PEOPLE: Final = Path(__file__).resolve().parents[2] / "var" / "kafka"
+PARTITIONS: Final = 3
+
+_POM: Final = Path(__file__).with_name("kafka.pom.xml")
+_PROPERTIES: Final = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=5
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.partitions={partitions}
+"""
+
+
+class Kafka(JavaServer):
+    """
+    One broker, which is its own controller.
+
+    :param port: TCP port; by default a free one
+    """
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        super().__init__(directory)
+        self.port = port or free_port()
+        self.controller_port = port + 1 if port else free_port()
+
+    @property
+    def address(self) -> str:
+        """What clients know as ``bootstrap.servers``."""
+        return f"{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """
+        Start the broker, on a new data directory the first time, and wait until it accepts connections.
+
+        :raises JavaMissing: Java or Maven is not installed
+        :raises JavaFailed: it did not start
+        """
+        java = ["java", HEAP, "-cp", str(_libraries() / "*")]
+        properties = self.directory / "kafka.properties"
+        if not (self.directory / "data").exists():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            properties.write_text(
+                _PROPERTIES.format(
+                    host=HOST,
+                    port=self.port,
+                    controller_port=self.controller_port,
+                    data=self.directory / "data",
+                    partitions=PARTITIONS,
+                )
+            )
+            *_, cluster = run([*java, "kafka.tools.StorageTool", "random-uuid"]).split()
+            run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)])
+        self.launch([*java, "kafka.Kafka", str(properties)], {}, self._accepts)
+
+    def _accepts(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((HOST, self.port)) == 0
+
+
+def _libraries() -> Path:
+    """The broker's jars: some 55 MB, brought the first time."""
+    with program("kafka-4.1.0") as (directory, is_there):
+        if not is_there:
+            run(["mvn", "-B", "-q", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"])
+    return directory
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start or stop the broker that people use between test runs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.services.kafka", description=__doc__)
+    parser.add_argument("action", choices=["up", "down"])
+    parser.add_argument("--directory", type=Path, default=DIRECTORY_FOR_PEOPLE)
+    parser.add_argument("--port", type=int, default=PORT_FOR_PEOPLE)
+    given = parser.parse_args(arguments)
+    server = Kafka(given.directory, given.port)
+    try:
+        if given.action == "down":
+            server.stop()
+            print("Kafka is down.")
+            return 0
+        server.start()
+    except (JavaMissing, JavaFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f'Kafka is up: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = "{server.address}"')
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Relays as an operator runs them: processes of their own, which can be killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from edx_exams.apps.events.models import OutboxEvent, OutboxState, RelayLease
+from tests.services.databases import ROOT, Database
+
+PATIENCE_SECONDS: Final = 60.0
+
+
+class RelayProcess:
+    """
+    `manage.py relay_events`.
+
+    :param output: file for all that it says; that of several relays shows who said what when
+    :param options: further environment
+    """
+
+    def __init__(self, database: Database, output: Path, options: Mapping[str, str] | None = None) -> None:
+        with output.open("ab") as lines:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), "relay_events"],
+                cwd=ROOT,
+                env={**database.process_environment, **(options or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=lines,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> int:
+        """SIGTERM; the exit code."""
+        self._process.terminate()
+        return self._process.wait(timeout=PATIENCE_SECONDS)
+
+    def holds_the_lease(self, database: Database) -> bool:
+        holder = RelayLease.objects.using(database.alias).values_list("holder", flat=True).first() or ""
+        return holder.endswith(f":{self.pid}")
+
+
+def seconds_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE_SECONDS) -> float:
+    """Wait until it is so, and say how long that took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < patience, f"not within {patience:g} s: {what}"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def unsent(database: Database) -> int:
+    return OutboxEvent.objects.using(database.alias).exclude(state=OutboxState.published).count()
+
+
+def printed_ids(output: Path) -> list[tuple[str, str]]:
+    """Course and id of each event that the relays' log publisher has printed, in order."""
+    lines = output.read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines if line.startswith('{"event"')]
+    return [(event["course"], event["id"]) for event in events]

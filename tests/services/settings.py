@@ -1,0 +1,34 @@
+"""Settings of the service's processes here: the fast tests', with the database and LMS key of the environment."""
+
+import json
+import os
+
+from edx_exams.settings.test import *  # noqa: F403
+from edx_exams.settings.test import JWT_AUTH as TEST_JWT_AUTH
+from tests.services.databases import database_settings
+
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+
+DATABASES = {"default": database_settings(os.environ)}
+JWT_AUTH = {**TEST_JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": os.environ.get("EXAMS_TEST_JWK_SET", "")}
+
+if "EXAMS_TEST_KAFKA" in os.environ:
+    EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ["EXAMS_TEST_KAFKA"]
+    EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("EXAMS_TEST_REGISTRY")
+    EVENT_BUS_CONSUMER_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_CONSUMER_OPTIONS", "{}"))
+
+# Tracebacks go to the server's log, from where a failing test quotes them.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        # A line for each refused request, a traceback for each bad token: the tests send plenty.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
+        "edx_rest_framework_extensions": {"level": "CRITICAL"},
+    },
+}

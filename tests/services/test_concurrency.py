@@ -1,0 +1,291 @@
+"""
+Twenty simultaneous requests through the real HTTP server, many rounds: no anomaly in tables, history or outbox, no 5xx.
+
+A scenario sets the stage in a course of its own, lets requests go at once, and says what the contract demands of their
+answers and of what is left. What must hold always stands in :mod:`tests.services.invariants` and is asked after each
+round. ``EXAMS_TEST_ROUNDS`` says how many rounds (20).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from django.utils import timezone
+from pytest_django.plugin import DjangoDbBlocker
+
+from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, ProctoringProvider, StudentAllowance, User
+from edx_exams.apps.core.models import Exam as ExamRow
+from tests.services.conftest import ServiceOn
+from tests.services.courses import STAFF, Attempt, Course, act, create, exam_body, latest, look, reset
+from tests.services.databases import Database, on_mariadb, on_sqlite
+from tests.services.invariants import anomalies
+from tests.services.mariadb import MariaDB
+from tests.services.server import Answer, Service
+from tests.services.tally import Tally
+
+pytestmark = pytest.mark.services
+
+ROUNDS: Final = int(os.environ.get("EXAMS_TEST_ROUNDS", "20"))
+PROVIDERS: Final = ("first_proctor", "second_proctor")
+
+Scenario = Callable[[Course], list[str]]
+SCENARIOS: Final[list[Scenario]] = []
+
+
+def scenario(function: Scenario) -> Scenario:
+    """Make a function one of the scenarios; its name is the scenario's."""
+    SCENARIOS.append(function)
+    return function
+
+
+def unexpected(answers: list[Answer], expected: dict[int, int]) -> list[str]:
+    """Findings where the answers' statuses are not exactly the expected ones."""
+    seen = Counter(answer.status for answer in answers)
+    return (
+        []
+        if seen == Counter(expected)
+        else [f"answers {dict(seen)} instead of {expected}; for example {_odd_one(answers, expected)}"]
+    )
+
+
+def others_than(answers: list[Answer], allowed: set[int]) -> list[str]:
+    """Findings where an answer has none of the allowed statuses."""
+    return [f"unexpected {answer}" for answer in answers if answer.status not in allowed]
+
+
+def _odd_one(answers: list[Answer], expected: dict[int, int]) -> Answer:
+    seen = Counter(answer.status for answer in answers)
+    return max(answers, key=lambda answer: seen[answer.status] - expected.get(answer.status, 0))
+
+
+def alias(course: Course) -> str:
+    return course.service.database.alias
+
+
+def row(attempt: Attempt, course: Course) -> ExamAttempt:
+    return ExamAttempt.objects.using(alias(course)).get(pk=attempt.id)
+
+
+@scenario
+def double_create(course: Course) -> list[str]:
+    exam, learner = course.exam(), course.learner()
+    return unexpected(course.at_once(20 * [create(learner, exam)]), {200: 1, 400: 19})
+
+
+@scenario
+def create_two_exams_then_start_both(course: Course) -> list[str]:
+    exams = course.exams(exam_body(course.content_id("first")), exam_body(course.content_id("second")))
+    learner = course.learner()
+    created = course.at_once(10 * [create(learner, exam) for exam in exams])
+    attempts = [
+        Attempt(answer.json["exam_attempt_id"], exams[0], learner) for answer in created if answer.status == 200
+    ]
+    started = course.at_once(10 * [act(learner, attempt, "start") for attempt in attempts[:2]])
+    return unexpected(created, {200: 2, 400: 18}) + unexpected(started, {200: 1, 400: 19})
+
+
+@scenario
+def begin_two_exams_with_the_clock_running(course: Course) -> list[str]:
+    exams = course.exams(exam_body(course.content_id("first")), exam_body(course.content_id("second")))
+    learner = course.learner()
+    findings = unexpected(course.at_once(10 * [create(learner, exam, start=True) for exam in exams]), {200: 1, 400: 19})
+    left = ExamAttempt.objects.using(alias(course)).filter(exam__course_id=course.id).count()
+    return findings if left == 1 else [*findings, f"{left} attempts: a refused start left its attempt behind"]
+
+
+@scenario
+def start_and_start(course: Course) -> list[str]:
+    attempt = course.attempt(course.exam(), course.learner())
+    return unexpected(course.at_once(20 * [act(attempt.learner, attempt, "start")]), {200: 1, 400: 19})
+
+
+@scenario
+def submit_and_submit(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    return unexpected(course.at_once(20 * [act(attempt.learner, attempt, "submit")]), {200: 20})
+
+
+@scenario
+def submit_and_error(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    # Whichever comes first decides: its repetitions are fine, the others come too late.
+    answers = course.at_once(10 * [act(attempt.learner, attempt, action) for action in ("submit", "error")])
+    return unexpected(answers, {200: 10, 400: 10})
+
+
+@scenario
+def submit_and_stop(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    answers = course.at_once(10 * [act(attempt.learner, attempt, action) for action in ("submit", "stop")])
+    final = row(attempt, course).status
+    return others_than(answers, {200, 400}) + ([] if final == "submitted" else [f"submitted, and left {final}"])
+
+
+@scenario
+def submit_and_staff_verify(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    answers = course.at_once(10 * [act(attempt.learner, attempt, "submit"), act(STAFF, attempt, "verify")])
+    verified = [answer for answer in answers if answer.call.person is STAFF]
+    final = row(attempt, course).status
+    return (
+        unexpected(verified, {200: 10})
+        + others_than(answers, {200, 400})
+        + ([] if final == "verified" else [f"the learner changed the verdict to {final}"])
+    )
+
+
+@scenario
+def time_out_noticed_by_reads(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    began = timezone.now() - timedelta(hours=3)
+    # The only stage that no request can set: time that has passed.
+    ExamAttempt.objects.using(alias(course)).filter(pk=attempt.id).update(start_time=began)
+    ExamAttempt.history.using(alias(course)).filter(id=attempt.id, start_time__isnull=False).update(start_time=began)
+    learner, exam = attempt.learner, attempt.exam
+    answers = course.at_once([*7 * [latest(learner)], *7 * [latest(learner, exam)], *6 * [look(learner, exam)]])
+    over = row(attempt, course)
+    findings = unexpected(answers, {200: 20})
+    if over.status != "submitted":
+        findings.append(f"time is over, and the attempt is {over.status}")
+    if over.end_time != began + timedelta(minutes=60):
+        findings.append(f"time was over at {began + timedelta(minutes=60)}, the end is {over.end_time}")
+    return findings + [f"still running: {answer}" for answer in answers if b"started" in answer.content]
+
+
+@scenario
+def reset_and_submit(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    answers = course.at_once(10 * [reset(STAFF, attempt), act(attempt.learner, attempt, "submit")])
+    resets = [answer for answer in answers if answer.call.method == "DELETE"]
+    left = ExamAttempt.objects.using(alias(course)).filter(pk=attempt.id).exists()
+    return (
+        unexpected(resets, {204: 1, 400: 9})
+        + others_than(answers, {200, 204, 400})
+        + (["it is still there"] if left else [])
+    )
+
+
+@scenario
+def practice_again_and_again(course: Course) -> list[str]:
+    attempt = course.attempt(course.exam(exam_type="practice"), course.learner(), "start", "submit")
+    answers = course.at_once(20 * [act(attempt.learner, attempt, "reset_attempt")])
+    left = list(
+        ExamAttempt.objects.using(alias(course)).filter(exam_id=attempt.exam.id).values_list("status", "attempt_number")
+    )
+    return unexpected(answers, {200: 1, 400: 19}) + ([] if left == [("created", 2)] else [f"left are {left}"])
+
+
+@scenario
+def two_patches_of_one_course(course: Course) -> list[str]:
+    first, second, third = map(course.content_id, ("first", "second", "third"))
+    wishes = [
+        [exam_body(first, time_limit_mins=30), exam_body(second, exam_type="proctored")],
+        [exam_body(first, exam_type="practice"), exam_body(third)],
+    ]
+    # Some courses have exams already, others hear of their first ones twenty times at once.
+    if int(course.run[1:]) % 2:
+        course.exams(exam_body(first), exam_body(second))
+    answers = course.at_once(10 * [course.patch_exams(*wish) for wish in wishes])
+    fields = ("content_id", "exam_type", "time_limit_mins")
+    active = set(ExamRow.objects.using(alias(course)).filter(course_id=course.id, is_active=True).values_list(*fields))
+    wished = [{tuple(body[field] for field in fields) for body in wish} for wish in wishes]
+    return unexpected(answers, {200: 20}) + (
+        [] if active in wished else [f"the course is what neither asked for: {active}"]
+    )
+
+
+@scenario
+def patch_and_create(course: Course) -> list[str]:
+    exam = course.exam()
+    learners = [course.learner() for _ in range(5)]
+    patches = [course.patch_exams(exam_body(exam.content_id, exam_type=kind)) for kind in ("proctored", "timed")]
+    answers = course.at_once([*5 * patches, *2 * [create(learner, exam) for learner in learners]])
+    return unexpected(answers[:10], {200: 10}) + others_than(answers[10:], {200, 400})
+
+
+@scenario
+def provider_change_and_create(course: Course) -> list[str]:
+    exam = course.exam(exam_type="proctored")
+    learners = [course.learner() for _ in range(5)]
+    course.service.expect(course.allow(learners[0], exam, 15), 200)
+    changes = [course.patch_config(provider) for provider in PROVIDERS]
+    answers = course.at_once([*5 * changes, *2 * [create(learner, exam, start=True) for learner in learners]])
+    findings = unexpected(answers[:10], {204: 10}) + others_than(answers[10:], {200, 400})
+    configuration = CourseExamConfiguration.objects.using(alias(course)).get(course_id=course.id)
+    active = ExamRow.objects.using(alias(course)).get(course_id=course.id, is_active=True)
+    if active.provider_id != configuration.provider_id:
+        findings.append(f"the exam's provider is {active.provider_id}, the course's {configuration.provider_id}")
+    allowed = StudentAllowance.objects.using(alias(course)).filter(
+        exam=active, user__username=learners[0].username, extra_time_mins=15
+    )
+    return findings if allowed.count() == 1 else [*findings, "the allowance did not go over to the active exam"]
+
+
+@scenario
+def allowance_and_start(course: Course) -> list[str]:
+    attempt = course.attempt(course.exam(), course.learner())
+    answers = course.at_once(
+        10 * [course.allow(attempt.learner, attempt.exam, 15), act(attempt.learner, attempt, "start")]
+    )
+    minutes = row(attempt, course).allowed_time_limit_mins
+    return unexpected(answers, {200: 11, 400: 9}) + ([] if minutes == 75 else [f"{minutes} minutes instead of 60 + 15"])
+
+
+@scenario
+def a_newcomers_first_requests(course: Course) -> list[str]:
+    newcomer = course.newcomer()
+    answers = course.at_once(20 * [latest(newcomer)])
+    users = (
+        User.objects.using(alias(course)).filter(username=newcomer.username, lms_user_id=newcomer.lms_user_id).count()
+    )
+    return unexpected(answers, {200: 20}) + ([] if users == 1 else [f"{users} users of that name and id"])
+
+
+@pytest.fixture(scope="module")
+def migrated_mariadb(mariadb: MariaDB) -> Database:
+    mariadb.create_database("simultaneous")
+    database = on_mariadb(mariadb, "simultaneous")
+    database.migrate()
+    return database
+
+
+@pytest.fixture(scope="module", params=["MariaDB, read committed", "MariaDB, repeatable read", "SQLite"])
+def service(
+    request: pytest.FixtureRequest,
+    service_on: ServiceOn,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Service]:
+    """The service on each database in turn, with two proctoring providers, read by this process too."""
+    match request.param:
+        case "SQLite":
+            database = on_sqlite(tmp_path_factory.mktemp("sqlite") / "exams.sqlite3")
+            database.migrate()
+        case "MariaDB, read committed":
+            request.getfixturevalue("migrated_mariadb")
+            database = on_mariadb(request.getfixturevalue("mariadb"), "simultaneous", "read committed")
+        case _:
+            request.getfixturevalue("migrated_mariadb")
+            database = on_mariadb(request.getfixturevalue("mariadb"), "simultaneous", "repeatable read")
+    service = service_on(database)
+    with django_db_blocker.unblock(), database.connected():
+        for name in PROVIDERS:
+            ProctoringProvider.objects.using(database.alias).get_or_create(name=name, defaults={"verbose_name": name})
+        yield service
+    service.stop()
+
+
+@pytest.mark.parametrize("scene", SCENARIOS, ids=lambda scene: scene.__name__)
+def test_simultaneous_requests_leave_no_anomaly(
+    scene: Scenario, service: Service, tally: Tally, request: pytest.FixtureRequest
+) -> None:
+    database = request.node.callspec.params["service"]
+    line = tally.line(database, scene.__name__.replace("_", " "))
+    for _ in range(ROUNDS):
+        course = Course(service)
+        findings = scene(course)
+        line.add(course.answers, findings + anomalies(course.id, service.database.alias))
+    assert not line.anomalies, "\n".join([*line.anomalies[:20], f"{len(line.anomalies)} in all", service.log_tail()])
