@@ -2,15 +2,48 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-_IDS: Final = {"dd.trace_id": "0", "dd.span_id": "0", "remoteip": None, "userid": None}
+from crum import get_current_request
+
+#: Ids that a record carries where there are any.
+_IDS: Final = ("dd.trace_id", "dd.span_id", "request_id", "userid", "remoteip")
 
 OPENEDX_FORMAT: Final = (
     "%(asctime)s %(levelname)s %(process)d [%(name)s] [%(filename)s:%(lineno)d] "
-    "[dd.trace_id=%(dd.trace_id)s dd.span_id=%(dd.span_id)s] [user %(userid)s] [ip %(remoteip)s] - %(message)s"
+    "[dd.trace_id=%(dd.trace_id)s dd.span_id=%(dd.span_id)s] [request %(request_id)s] [user %(userid)s] "
+    "[ip %(remoteip)s] - %(message)s"
 )
+
+#: Characters of a request's id that are kept; what a proxy in front of us may put into `X-Request-ID`.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class RequestIdFilter(logging.Filter):
+    """Adds the id that a proxy in front of us gave the request, where it looks like one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a record."""
+        request = get_current_request()
+        given = _REQUEST_ID.fullmatch(request.headers.get("X-Request-ID", "")) if request else None
+        record.request_id = given.group() if given else None
+        return True
+
+
+class OpenedxFormatter(logging.Formatter):
+    """A record as the ecosystem's line; ids that are missing print as 0."""
+
+    def __init__(self) -> None:
+        super().__init__(OPENEDX_FORMAT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        for name in _IDS:
+            if getattr(record, name, None) is None:
+                setattr(record, name, "0")
+        return super().format(record)
 
 
 class JSONFormatter(logging.Formatter):
@@ -24,7 +57,7 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "file": f"{record.filename}:{record.lineno}",
             "message": record.getMessage(),
-            **{name: getattr(record, name, missing) for name, missing in _IDS.items()},
+            **{name: getattr(record, name, None) or "0" for name in _IDS},
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -38,7 +71,7 @@ def logging_configuration(style: str) -> dict[str, Any]:
     :param style: `openedx` or `json`
     """
     formatters: dict[str, dict[str, Any]] = {
-        "openedx": {"format": OPENEDX_FORMAT, "defaults": _IDS},
+        "openedx": {"()": "edx_exams.logs.OpenedxFormatter"},
         "json": {"()": "edx_exams.logs.JSONFormatter"},
     }
     return {
@@ -48,13 +81,14 @@ def logging_configuration(style: str) -> dict[str, Any]:
         "filters": {
             "remoteip": {"()": "edx_django_utils.logging.RemoteIpFilter"},
             "userid": {"()": "edx_django_utils.logging.UserIdFilter"},
+            "request_id": {"()": "edx_exams.logs.RequestIdFilter"},
         },
         "handlers": {
             "console": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": style,
-                "filters": ["remoteip", "userid"],
+                "filters": ["remoteip", "userid", "request_id"],
             },
         },
         "root": {"handlers": ["console"], "level": "INFO"},

@@ -63,8 +63,9 @@ class TestJsonStyle:
             "message": "two\nlines",
             "dd.trace_id": "0",
             "dd.span_id": "0",
-            "remoteip": None,
-            "userid": None,
+            "request_id": "0",
+            "remoteip": "0",
+            "userid": "0",
         }
 
     def test_it_shows_the_ids_of_request_and_user(self) -> None:

@@ -1,10 +1,17 @@
 """A vendor, an exam that it proctors, and a learner in front of a browser."""
 
+import re
+
 import pytest
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from tests.factories import make_attempt
 from tests.lti.vendor import Browser, Vendor, proctored_exam, register
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Claims name their test, but for times of this very second: each process of a parallel run must find the same."""
+    return re.sub(r"\b1[78]\d{8}\b", "a moment", repr(val)) if isinstance(val, dict) else None
 
 
 @pytest.fixture

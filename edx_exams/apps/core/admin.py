@@ -108,6 +108,14 @@ class ExamAdmin(SimpleHistoryAdmin):
     ordering = ("-modified", "-pk")
     readonly_fields = ("resource_id", "course_id")
 
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # Studio pushes them
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Exam | None = None) -> bool:
+        return False  # their attempts would go with them, unheard; an exam is retired instead
+
 
 @admin.register(ExamAttempt)
 class ExamAttemptAdmin(SimpleHistoryAdmin):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import jwt
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
@@ -35,17 +36,21 @@ def _problems() -> Iterator[CheckMessage]:
     if not _is_own_signing_key(settings.TOKEN_SIGNING.get("JWT_PRIVATE_SIGNING_JWK")):
         problem = "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK'] is no private RSA JWK of this deployment's own."
         yield Error(problem, hint=own, id="edx_exams.E004")
-    if not has_keys(settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")):
+    lms_keys = settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")
+    if not has_keys(lms_keys):
         hint = "Without the LMS's public keys, tokens with any signature would be taken for genuine."
         problem = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET'] is not set, or has no keys."
         yield Error(problem, hint=hint, id="edx_exams.E005")
+    elif _is_development_key(str(lms_keys)):
+        problem = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET'] holds the development key, with which anyone can sign."
+        yield Error(problem, hint="Put the LMS's own public keys there.", id="edx_exams.E006")
 
 
 def _is_own(secret: object) -> bool:
     from edx_exams.settings import base  # noqa: PLC0415  (needed by this check alone)
 
-    known = {None, "", base.PLACEHOLDER_SECRET, "edx_exams-sso-secret", "edx_exams-backend-service-secret"}
-    return secret not in known
+    known = {"", base.PLACEHOLDER_SECRET, "edx_exams-sso-secret", "edx_exams-backend-service-secret"}
+    return isinstance(secret, str) and secret not in known
 
 
 def _is_own_signing_key(jwk: object) -> bool:
@@ -59,12 +64,17 @@ def _is_own_signing_key(jwk: object) -> bool:
 
 
 def has_keys(jwk_set: object) -> bool:
-    """Whether this is the JSON text of a JWK set that holds a key."""
+    """Whether this is the JSON text of a JWK set from which at least one key can be read."""
     try:
-        parsed = json.loads(jwk_set) if isinstance(jwk_set, str) else {}
-    except ValueError:
+        return isinstance(jwk_set, str) and bool(jwt.PyJWKSet.from_json(jwk_set).keys)
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
         return False
-    return isinstance(parsed, dict) and bool(parsed.get("keys"))
+
+
+def _is_development_key(jwk_set: str) -> bool:
+    from edx_exams.settings import development  # noqa: PLC0415  (needed by this check alone)
+
+    return any(key.get("n") == development.SIGNING_JWK["n"] for key in json.loads(jwk_set)["keys"])
 
 
 def require_sound_settings() -> None:

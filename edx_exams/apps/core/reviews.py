@@ -152,7 +152,7 @@ def _incident(result: AssessmentControlResult) -> Incident:
 
 
 #: Characters at the start of a cell that make spreadsheets take it for a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def review_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Collection, Iterable, Iterator, KeysView
 
 from edx_exams.apps.events.models import OutboxEvent
 
@@ -35,19 +35,17 @@ class Hand:
         """Events of which the bus has not said yet whether it has them."""
         return len(self._left)
 
-    def take(self, rows: Iterable[OutboxEvent], *, share: int) -> None:
+    def take(self, rows: Iterable[OutboxEvent], *, cut: Collection[str]) -> None:
         """
         Add events of courses that are not in hand.
 
         :param rows: of each course in order
-        :param share: events that were taken of each course at most
+        :param cut: keys of the courses that may owe more
         """
         for row in rows:
-            course = self._courses.setdefault(row.key, deque())
-            course.append(row)
+            self._courses.setdefault(row.key, deque()).append(row)
             self._size += 1
-            if len(course) == share:
-                self._cut.add(row.key)
+        self._cut.update(cut)
 
     def next_to_send(self) -> Iterator[OutboxEvent]:
         """The first event of each course that has none under way."""

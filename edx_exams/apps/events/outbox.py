@@ -5,13 +5,12 @@ None of them stays open while something is sent. Those that tell what became of 
 lease, so that a relay which was taken for dead cannot undo what its successor did.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Final
+from typing import Final, NamedTuple
 
-from django.db.models import Exists, F, Min, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Exists, F, Min, Q, QuerySet
 from django.utils import timezone
 
 from edx_exams.apps.core.models import User
@@ -23,26 +22,49 @@ from edx_exams.apps.events.models import OutboxEvent, OutboxState
 _CHUNK: Final = 500
 
 
-def due_courses(*, at_most: int, besides: Collection[str]) -> list[str]:
+def due_courses(*, at_most: int, besides: Collection[str]) -> dict[str, int]:
     """
-    Keys whose oldest pending event may be sent now, those that wait longest first.
+    Courses whose oldest pending event may be sent now, with that event's id; those that wait longest first.
 
-    This is the relay's poll: one statement that leaps through an index from course to course, however many events each
-    of them owes. A course whose oldest event is being put off is not due, whatever has come after it.
+    This is the relay's poll: one statement that reads nothing but an index. A course whose oldest event is being put off
+    is not due, whatever has come after it.
 
     :param besides: keys that are in hand already
     """
     oldest = OutboxEvent.objects.filter(state=OutboxState.pending).order_by().values("key").annotate(oldest=Min("pk"))
     due = OutboxEvent.objects.filter(Q(next_try=None) | Q(next_try__lte=DatabaseNow()), pk__in=oldest.values("oldest"))
-    return list(due.exclude(key__in=besides).order_by("pk").values_list("key", flat=True)[:at_most])
+    return dict(due.exclude(key__in=besides).order_by("pk").values_list("key", "pk")[:at_most])
 
 
-def next_events(keys: Collection[str], *, share: int) -> list[OutboxEvent]:
-    """The oldest pending events of these courses, by id: of each `share` at most."""
-    place = Window(RowNumber(), partition_by="key", order_by="pk")
-    pending = OutboxEvent.objects.filter(state=OutboxState.pending, key__in=keys)
-    chosen = pending.annotate(place=place).filter(place__lte=share).values_list("pk", flat=True)
-    return list(OutboxEvent.objects.filter(pk__in=list(chosen), state=OutboxState.pending).order_by("pk"))
+class Taken(NamedTuple):
+    """Events of some courses, of each its oldest, and the keys of those that may owe more."""
+
+    events: list[OutboxEvent]
+    cut: set[str]
+
+
+def next_events(oldest: Mapping[str, int], *, at_most: int, share: int) -> Taken:
+    """
+    The oldest event of each of these courses, and as many of those behind them as there is room for, oldest first.
+
+    :param oldest: id of the oldest pending event, by course
+    :param share: events of one course at most
+    """
+    chosen: dict[str, list[int]] = {key: [pk] for key, pk in oldest.items()}
+    cut = set(oldest)
+    if at_most > len(oldest):
+        # In the order of an index, so that it reads as far as it takes, however much is owed.
+        behind = OutboxEvent.objects.filter(
+            state=OutboxState.pending, published_at=None, key__in=oldest, pk__gt=min(oldest.values())
+        ).order_by("pk")
+        page = list(behind.values_list("key", "pk")[:at_most])
+        for key, pk in page:
+            if pk > oldest[key] and len(chosen[key]) < share:
+                chosen[key].append(pk)
+        if len(page) < at_most:
+            cut = {key for key, ids in chosen.items() if len(ids) == share}
+    ids = [pk for ids in chosen.values() for pk in ids]
+    return Taken(list(OutboxEvent.objects.filter(pk__in=ids, state=OutboxState.pending).order_by("pk")), cut)
 
 
 def mark_published(ids: Collection[int], *, condition: Exists) -> int:

@@ -254,13 +254,13 @@ class Relay:
             return
         room = self._batch - len(self._hand)
         courses = outbox.due_courses(at_most=room, besides=self._hand.courses)
-        if courses and outbox.release_waiting(courses):
+        if courses and outbox.release_waiting(courses.keys()):
             return  # what waited comes first: look again
         if len(courses) < room:
             self._poll_at = time.monotonic() + self._interval
         if courses:
-            share = min(SHARE, max(1, room // len(courses)))
-            self._hand.take(outbox.next_events(courses, share=share), share=share)
+            taken = outbox.next_events(courses, at_most=room, share=SHARE)
+            self._hand.take(taken.events, cut=taken.cut)
 
     def _send(self) -> None:
         """Send the first event of each course that has none under way."""

@@ -1,8 +1,8 @@
 """What a publisher is: it takes an event and says, once and from whatever thread, whether the bus has it."""
 
-import logging
 import queue
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,6 @@ from typing import Any, Final, override
 
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
-
-log = logging.getLogger(__name__)
 
 
 class Misconfigured(Exception):
@@ -44,6 +42,33 @@ class Delivery:
     done: Callable[[Exception | None], None]
     #: To be asked right before the event leaves the process.
     still_ours: Callable[[], bool]
+
+
+class Breaker:
+    """
+    Spares those who come next the wait for something that has just failed to answer.
+
+    :param seconds: for which it is left alone after a failure
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._failure: NotPublished | None = None
+        self._closed_from = 0.0
+
+    def check(self) -> None:
+        """
+        Ask whether a try makes sense.
+
+        :raises NotPublished: it failed just now; the same error again
+        """
+        if self._failure and time.monotonic() < self._closed_from:
+            raise self._failure
+
+    def trip(self, failure: NotPublished) -> NotPublished:
+        """It has failed. Returns the failure, to be raised."""
+        self._failure, self._closed_from = failure, time.monotonic() + self._seconds
+        return failure
 
 
 class Publisher(ABC):

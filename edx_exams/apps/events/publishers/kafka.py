@@ -7,7 +7,6 @@ accepts any object with the methods of a confluent producer, though, and is give
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final, override
 
@@ -19,7 +18,14 @@ from edx_event_bus_kafka.internal.config import get_full_topic, get_schema_regis
 from edx_event_bus_kafka.internal.producer import extract_event_key, get_serializers
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from edx_exams.apps.events.publishers.base import BlockingPublisher, Delivery, Misconfigured, NotPublished, RelayedEvent
+from edx_exams.apps.events.publishers.base import (
+    BlockingPublisher,
+    Breaker,
+    Delivery,
+    Misconfigured,
+    NotPublished,
+    RelayedEvent,
+)
 
 log = logging.getLogger(__name__)
 
@@ -184,8 +190,7 @@ class _Schemas:
 
     def __init__(self) -> None:
         self._known: set[tuple[OpenEdxPublicSignal, str, str]] = set()
-        self._failure: NotPublished | None = None
-        self._ask_again = 0.0
+        self._breaker = Breaker(_REGISTRY_PAUSE_SECONDS)
 
     def make_known(self, event: RelayedEvent) -> None:
         """
@@ -196,16 +201,12 @@ class _Schemas:
         kind = (event.signal, event.topic, event.key_field)
         if kind in self._known:
             return
-        if self._failure and time.monotonic() < self._ask_again:
-            raise self._failure
+        self._breaker.check()
         try:
             _bound_registry_calls()
             _serialize(event)
         except Exception as error:
-            self._failure = NotPublished(f"The schema registry failed: {_text(error)}")
-            self._ask_again = time.monotonic() + _REGISTRY_PAUSE_SECONDS
-            raise self._failure from error
-        self._failure = None
+            raise self._breaker.trip(NotPublished(f"The schema registry failed: {_text(error)}")) from error
         self._known.add(kind)
 
 

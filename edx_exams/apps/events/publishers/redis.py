@@ -9,10 +9,12 @@ from typing import Any, Final, override
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from edx_exams.apps.events.publishers.base import BlockingPublisher, Delivery, Misconfigured, NotPublished
+from edx_exams.apps.events.publishers.base import BlockingPublisher, Breaker, Delivery, Misconfigured, NotPublished
 
 #: Seconds to wait for Redis, to connect and to answer.
 _TIMEOUT_SECONDS: Final = 5.0
+#: Seconds for which a Redis that failed is not asked again: hundreds of courses would each wait for it.
+_PAUSE_SECONDS: Final = 1.0
 
 
 class RedisPublisher(BlockingPublisher):
@@ -28,7 +30,7 @@ class RedisPublisher(BlockingPublisher):
             message = "Redis cannot be used without EVENT_BUS_REDIS_CONNECTION_URL."
             raise Misconfigured(message)
         try:
-            library_producer = import_string("edx_event_bus_redis.RedisEventProducer")
+            library_producer = import_string("edx_event_bus_redis.internal.producer.RedisEventProducer")
             database = import_string("walrus.Database")
         except ImportError as error:
             message = "Redis cannot be used without the package edx-event-bus-redis."
@@ -38,6 +40,7 @@ class RedisPublisher(BlockingPublisher):
         except ValueError as error:
             message = f"EVENT_BUS_REDIS_CONNECTION_URL is refused: {error}"
             raise Misconfigured(message) from error
+        self._breaker = Breaker(_PAUSE_SECONDS)
         self._client = _AcknowledgingClient(client)
         self._library = library_producer(self._client)
         super().__init__()
@@ -45,6 +48,7 @@ class RedisPublisher(BlockingPublisher):
     @override
     def _send(self, delivery: Delivery) -> None:
         event = delivery.event
+        self._breaker.check()
         self._client.expect()
         self._library.send(
             signal=event.signal,
@@ -53,7 +57,10 @@ class RedisPublisher(BlockingPublisher):
             event_data=event.data,
             event_metadata=event.metadata,
         )
-        self._client.require_added()
+        try:
+            self._client.require_added()
+        except NotPublished as failure:
+            raise self._breaker.trip(failure) from None
         delivery.done(None)
 
 
