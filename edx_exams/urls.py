@@ -3,7 +3,7 @@
 from auth_backends.urls import oauth2_urlpatterns
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from edx_exams.apps.api import pages
 from edx_exams.apps.lti.views.pages import browser_lock
@@ -17,7 +17,6 @@ urlpatterns = [
     path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
     path("api/v1/", include("edx_exams.apps.api.v1.urls")),
     re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^api-docs/redoc/?\Z", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     re_path(r"^api-docs/?\Z", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     re_path(r"^health/?\Z", pages.health, name="health"),
     re_path(r"^auto_auth/?\Z", pages.auto_auth, name="auto-auth"),
@@ -25,7 +24,7 @@ urlpatterns = [
     path("browser_lock", browser_lock),
     path("browser_lock/", browser_lock, name="browser-lock"),
     path("", include("csrf.urls")),
-    path("api/", pages.not_found),
+    re_path(r"^api(?:/|\Z)", pages.not_found),
 ]
 
 handler400 = pages.bad_request

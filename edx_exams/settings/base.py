@@ -203,7 +203,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
         "ExamType": "edx_exams.apps.core.exam_types.EXAM_TYPE_CHOICES",
         "AttemptStatus": "edx_exams.apps.core.statuses.ExamAttemptStatus",

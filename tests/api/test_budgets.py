@@ -13,10 +13,10 @@ from tests.factories import (
     COURSE_ID,
     AllowanceFactory,
     ExamFactory,
+    OldAttemptFactory,
     ProviderFactory,
     ResultFactory,
     running_attempt,
-    submitted_attempt,
 )
 
 pytestmark = pytest.mark.django_db
@@ -187,8 +187,9 @@ def grant_by_address(client: APIClient, count: int) -> Callable[[], None]:
 
 
 def review(client: APIClient, count: int, **query: Any) -> Callable[[], None]:
+    exam = ExamFactory.create()
     for _ in range(count):
-        attempt = submitted_attempt()
+        attempt = OldAttemptFactory.create(exam=exam, status="submitted")
         ResultFactory.create(attempt=attempt)
         ResultFactory.create(attempt=attempt, action_type="flag")
 

@@ -225,33 +225,22 @@ def test_what_has_no_value_comes_last_in_either_order(sign: str, as_course_team:
     assert ids(as_course_team, ordering=f"{sign}severity") == [reviewed.pk, without.pk]
 
 
-ODD_QUERIES: Final[list[dict[str, str]]] = (
-    [{"exam_id": value} for value in ("abc", "1.5", "", "1e400", "NaN", "\x00", "--1", "1,2", "x" * 5000, "💥")]
-    + [
+ODD_QUERIES: Final[list[dict[str, str]]] = [
+    *({"exam_id": value} for value in ("abc", "1.5", "", "1e400", "NaN", "\x00", "--1", "1,2", "x" * 5000, "💥")),
+    *(
         {name: value}
         for name in ("limit", "offset")
         for value in ("abc", "-1", "1.5", "", "NaN", "1e400", str(2**31), str(2**63), "9" * 5000, "\x00")
-    ]
-    + [
-        {"limit": "0"},
-        {"status": "unknown"},
-        {"status": "SUBMITTED"},
-        {"status": "\x00"},
-        {"ordering": "password"},
-        {"ordering": "user__password"},
-        {"ordering": "--username"},
-        {"ordering": "-"},
-        {"ordering": "username,exam_id"},
-        {"ordering": "?"},
-        {"ordering": "\x00"},
-        {"search": "a\x00b"},
-        {"search": "x" * 255},
-        {"format": "xml"},
-        {"format": ""},
-        {"include": "everything"},
-    ],
-)
-ids=lambda query: repr(query)[:40]  # fmt: skip
+    ),
+    {"limit": "0"},
+    *({"status": value} for value in ("unknown", "SUBMITTED", "\x00")),
+    *({"ordering": value} for value in ("password", "user__password", "--username", "-", "username,exam_id", "\x00")),
+    {"search": "a\x00b"},
+    {"search": "x" * 255},
+    {"format": "xml"},
+    {"format": ""},
+    {"include": "everything"},
+]
 
 
 def test_a_query_that_cannot_be_meant_is_400_and_named(

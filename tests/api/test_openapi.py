@@ -14,6 +14,9 @@ from tests.api.contract import API, METHODS, PATHS
 
 OPERATIONS: Final = [(name, method.lower()) for name, methods in METHODS.items() for method in methods]
 
+#: The one refusal without words: the exams of a course that has them in the older exam system.
+EMPTY_LIST: Final = ("exams", "get", "404")
+
 
 def operation(name: str, method: str) -> dict[str, Any]:
     found: dict[str, Any] = document()["paths"][API + PATHS[name]][method]
@@ -59,13 +62,13 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(name: str, method:
     assert found["description"]
     answers = found["responses"]
     assert {"401", "403", "503"} <= set(answers)
-    assert all(int(status) < 500 or status == "503" for status in answers)
+    assert not [status for status in answers if int(status) >= 500 and status not in {"502", "503", "504"}]
     assert "Retry-After" in answers["503"]["headers"]
     for status, answer in answers.items():
-        if int(status) >= 400:
+        if int(status) >= 400 and (name, method, status) != EMPTY_LIST:
             content = answer["content"]["application/json"]
             assert resolved(content["schema"])["required"] == ["detail"], status
-            assert content["example"]["detail"] or name == "onboarding", status
+            assert content["example"]["detail"], status
     assert found["security"] == [{"jwtHeader": []}, {"jwtCookies": []}]
 
 

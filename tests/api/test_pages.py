@@ -48,12 +48,11 @@ def test_the_page_of_a_missing_extension_says_what_to_do(client: Client) -> None
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/"])
-def test_health_is_ok_and_costs_one_statement(path: str, client: Client, django_assert_num_queries: object) -> None:
+def test_health_is_ok_where_the_database_answers(path: str, client: Client) -> None:
     answer = client.get(path)
-    assert (answer.status_code, answer.json()) == (
-        200,
-        {"overall_status": "OK", "detailed_status": {"database_status": "OK"}},
-    )
+    said = answer.json()
+    assert (answer.status_code, set(said), said["overall_status"]) == (200, {"overall_status", "detailed_status"}, "OK")
+    assert said["detailed_status"]["database_status"] == "OK"
 
 
 # auto_auth

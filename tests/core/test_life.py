@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from django.db.models import Count
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edx_exams.apps.core.api import (
@@ -95,7 +95,10 @@ def sweep(story: Story) -> None:
 
 exams = st.integers(0, 1)
 steps: st.SearchStrategy[Step] = st.one_of(
-    st.builds(create, exams, st.booleans()),
+    st.builds(create, exams, st.just(True)),  # what begins a story comes more often than the rest
+    st.builds(create, exams, st.just(True)),
+    st.builds(create, exams, st.just(False)),
+    st.builds(learner_does, exams, st.just(LearnerAction.START)),
     st.builds(learner_does, exams, st.sampled_from(LearnerAction)),
     st.builds(learner_does, exams, st.sampled_from(LearnerAction)),
     st.builds(team_does, exams, st.sampled_from(StaffAction)),
@@ -138,7 +141,9 @@ def check(story: Story) -> None:
 
 @pytest.mark.django_db
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(steps, min_size=4, max_size=14))
+@given(st.lists(steps, min_size=6, max_size=14))
+@example([create(0, True), create(1, True)])
+@example([create(0, True), create(1, False), learner_does(1, LearnerAction.START), wait(61), create(1, True)])
 def test_every_story_keeps_the_invariants(story_steps: list[Step]) -> None:
     story = Story()
     for step in story_steps:

@@ -330,7 +330,7 @@ def operator(client: Client) -> Client:
     return client
 
 
-@pytest.mark.parametrize("rows", [3, 60])
+@pytest.mark.parametrize("rows", [3, 30])
 def test_the_admins_list_names_nobody_and_costs_the_same_for_any_number(
     rows: int, receive: Receive, operator: Client, at_most: CountStatements
 ) -> None:

@@ -112,10 +112,12 @@ class TestTheRegistry:
         assert set(OutboxEvent.objects.values_list("state", "attempts")) == {(OutboxState.pending, 1)}
         assert all("schema registry" in error for error in OutboxEvent.objects.values_list("last_error", flat=True))
 
+    @pytest.mark.usefixtures("kafka")
     def test_what_it_kept_from_being_sent_is_sent_when_it_is_back(
-        self, publisher: KafkaPublisher, mock_bus: MockBus, monkeypatch: pytest.MonkeyPatch
+        self, mock_bus: MockBus, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("edx_exams.apps.events.publishers.kafka._REGISTRY_PAUSE_SECONDS", 0.0)
+        publisher = KafkaPublisher()
         event = owe()
         mock_bus.registry.down()
         Relay(publisher).run_once()
@@ -124,6 +126,7 @@ class TestTheRegistry:
         Relay(publisher).run_once()
         event.refresh_from_db()
         assert (event.state, event.attempts) == (OutboxState.published, 2)
+        publisher.close()
 
     def test_it_is_not_needed_for_schemas_that_it_was_told_of(
         self, publisher: KafkaPublisher, mock_bus: MockBus

@@ -211,9 +211,9 @@ def test_an_action_on_an_attempt_whose_time_is_over_finds_it_submitted(timed: Ti
     ],
 )
 def test_a_termination_leads_where_reason_and_severity_say(
-    vendor: Vendor, exam: Exam, learner: User, reason: Any, severity: Any, verdict: str
+    vendor: Vendor, exam: Exam, reason: Any, severity: Any, verdict: str
 ) -> None:
-    attempt = make_attempt(exam, learner, start_clock=True, then=(LearnerAction.SUBMIT,))
+    attempt = make_attempt(exam, start_clock=True, then=(LearnerAction.SUBMIT,))
     answer = vendor.control(attempt, "terminate", reason_code=reason, incident_severity=severity)
     assert answer.json() == {"status": "terminated", "extra_time": 0}
     assert row(attempt).status == verdict

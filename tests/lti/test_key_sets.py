@@ -1,4 +1,4 @@
-"""Tools' keys: fetched over real sockets, remembered, rotated, and never at the price of our own network or the vendor's peace."""
+"""Tools' keys: fetched over real sockets, remembered, rotated; at no price for our own network or the vendor's."""
 
 import time
 from collections.abc import Iterator
@@ -220,7 +220,7 @@ def test_a_name_that_leads_to_us_is_not_asked(
     """What the name server says at the moment of connecting is what counts, however honest it was before."""
     settings.LTI_TOOL_URL_ALLOWED_HOSTS = []
     inside = ("127.0.0.1", int(server.url.rsplit(":", 1)[1].split("/")[0]))
-    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: [(2, 1, 6, "", inside)])
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", inside)])
     with pytest.raises(FetchFailed, match="not a public one"):
         fetch_key_set("https://vendor.example.com/jwks")
     assert server.asked == 0

@@ -211,19 +211,19 @@ def test_who_may_only_look_neither_rotates_nor_retires(client: Client, vendor: V
     assert keys.key_set(vendor.tool) == before
 
 
-@pytest.mark.parametrize("model", ["ltitool", "ltiplatformkey", "ltilaunch", "proctoredattempt"])
 @pytest.mark.parametrize("rows", [1, 10])
 def test_lists_can_be_searched_and_cost_the_same_at_any_size(
-    admin: Client, browser: Browser, attempt: ExamAttempt, model: str, rows: int, at_most: CountStatements
+    admin: Client, browser: Browser, attempt: ExamAttempt, rows: int, at_most: CountStatements
 ) -> None:
     for number in range(rows):
         browser.start(attempt)
         tool = LtiTool.objects.create(client_id=str(number), oidc_login_url="https://x", launch_url="https://x")
         LtiPlatformKey.objects.create(tool=tool, kid="k", encrypted_private_key="x", public_jwk={})
-    with at_most(12):
-        assert admin.get(f"/admin/lti/{model}/", {"q": "x"}).status_code == 200
-    with at_most(12):
-        assert admin.get(f"/admin/lti/{model}/").status_code == 200
+    for model in ("ltitool", "ltiplatformkey", "ltilaunch", "proctoredattempt"):
+        with at_most(12):
+            assert admin.get(f"/admin/lti/{model}/", {"q": "x"}).status_code == 200
+        with at_most(12):
+            assert admin.get(f"/admin/lti/{model}/").status_code == 200
 
 
 # Headers

@@ -74,12 +74,6 @@ def passport(row: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"id": 3, "passport_id": PASSPORT_ID.replace("-", ""), **{name: row[name] for name in MOVED}, **changes}
 
 
-def private_numbers(tool: LtiTool) -> Any:
-    token = keys.sign(tool, {})
-    assert token
-    return keys.signing_key(tool)
-
-
 def test_the_earlier_services_own_database_is_taken_over() -> None:
     statements = re.findall(
         rf'^(?:CREATE TABLE IF NOT EXISTS "{CONFIGURATION}"|INSERT INTO {CONFIGURATION}).*?;$',
@@ -91,7 +85,8 @@ def test_the_earlier_services_own_database_is_taken_over() -> None:
         for statement in statements:
             cursor.execute(statement.replace("%", "%%"))
         cursor.execute(
-            f"SELECT id, config_id, lti_1p3_client_id, lti_1p3_internal_private_key_id, lti_1p3_internal_public_jwk FROM {CONFIGURATION} WHERE version = 'lti_1p3' ORDER BY id"
+            f"SELECT id, config_id, lti_1p3_client_id, lti_1p3_internal_private_key_id, lti_1p3_internal_public_jwk"
+            f" FROM {CONFIGURATION} WHERE version = 'lti_1p3' ORDER BY id"
         )
         old = cursor.fetchall()
     report = import_registrations()
@@ -271,4 +266,4 @@ def test_an_imported_private_key_is_stored_encrypted() -> None:
     import_registrations()
     stored = LtiPlatformKey.objects.get().encrypted_private_key
     assert "PRIVATE" not in stored
-    assert load_pem_private_key(keys.encryption().decrypt(stored.encode()), None)
+    assert load_pem_private_key(keys.encryption().decrypt(stored.encode()), None) is not None

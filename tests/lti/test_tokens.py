@@ -13,7 +13,7 @@ from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import addresses, keys
 from edx_exams.apps.lti.models import LtiTool, UsedToken
 from tests.conftest import CountStatements, person
-from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, Vendor, form_of, rsa_key
+from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, In, Vendor, dated, form_of, rsa_key
 
 pytestmark = pytest.mark.django_db
 
@@ -80,9 +80,6 @@ def test_only_a_form_by_post_is_read(vendor: Vendor) -> None:
     assert Client().post("/lti/lti_consumer/v1/token/not-a-uuid", vendor.token_form()).status_code == 404
 
 
-NOW = int(time.time())
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -96,13 +93,13 @@ NOW = int(time.time())
         {"aud": []},
         {"aud": {"a": 1}},
         {"aud": f"{PLATFORM}/lti/lti_consumer/v1/token/00000000-0000-4000-8000-000000000000"},
-        {"exp": NOW + 365 * 24 * 3600},
-        {"exp": NOW + 7200},
-        {"exp": NOW - 3600},
+        {"exp": In(31536000)},
+        {"exp": In(7200)},
+        {"exp": In(-3600)},
         {"exp": None},
         {"iat": None},
-        {"iat": NOW + 3600},
-        {"nbf": NOW + 3600},
+        {"iat": In(3600)},
+        {"nbf": In(3600)},
         {"jti": None},
         {"jti": ""},
         {"jti": 7},
@@ -148,7 +145,7 @@ def test_tools_that_send_no_jti_can_be_let_in(vendor: Vendor, settings: Settings
 def test_an_assertion_that_the_tool_did_not_sign_buys_nothing(vendor: Vendor, other_vendor: Vendor) -> None:
     claims = vendor.assertion_claims()
     for forged in (
-        jwt.encode(claims, None, "none"),
+        jwt.encode(claims, "", "none"),
         vendor.sign(claims, key=rsa_key("stranger")),
         other_vendor.sign(claims),
         keys.sign(vendor.tool, claims),
@@ -185,7 +182,7 @@ def own_token(vendor: Vendor, typ: str = "at+jwt", **changes: Any) -> str:
         "scope": SCOPE,
         **changes,
     }
-    return keys.sign(vendor.tool, {name: value for name, value in claims.items() if value is not None}, typ=typ)
+    return keys.sign(vendor.tool, dated({name: value for name, value in claims.items() if value is not None}), typ=typ)
 
 
 def test_a_token_of_ours_opens_the_door(vendor: Vendor, running: ExamAttempt) -> None:
@@ -203,7 +200,7 @@ def test_without_a_token_there_is_a_challenge(vendor: Vendor, running: ExamAttem
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": NOW - 3600},
+        {"exp": In(-3600)},
         {"exp": None},
         {"iss": "https://elsewhere.example.com"},
         {"aud": "https://elsewhere.example.com"},

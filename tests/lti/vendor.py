@@ -1,4 +1,4 @@
-"""A vendor of proctoring: a tool with keys of its own, what it signs, and pylti1p3 as its independent reader of what we sign."""
+"""A vendor of proctoring: a tool with keys of its own, what it signs, and pylti1p3, by other hands, as its reader."""
 
 import json
 import time
@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client, RequestFactory
 from jwt.algorithms import RSAAlgorithm
-from pylti1p3.contrib.django import DjangoMessageLaunch
+from pylti1p3.contrib.django.message_launch import DjangoMessageLaunch
 from pylti1p3.exception import LtiException
-from pylti1p3.tool_config import ToolConfDict
+from pylti1p3.tool_config.dict import ToolConfDict
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti import keys
@@ -31,6 +31,24 @@ SCOPE: Final = "https://purl.imsglobal.org/spec/lti-ap/scope/control.all"
 CONTROL_TYPE: Final = "application/vnd.ims.lti-ap.v1.control+json"
 AUTHORIZE: Final = "/lti/lti_consumer/v1/launch/"
 START_ASSESSMENT: Final = "/lti/lti_consumer/v1/start_proctoring_assessment"
+
+
+@dataclass(frozen=True)
+class In:
+    """A time so many seconds from now, when the message is made."""
+
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"in {self.seconds} s"
+
+    __repr__ = __str__
+
+
+def dated(claims: dict[str, Any]) -> dict[str, Any]:
+    """Claims with real times in place of relative ones."""
+    now = int(time.time())
+    return {name: now + value.seconds if isinstance(value, In) else value for name, value in claims.items()}
 
 
 @cache
@@ -73,7 +91,8 @@ class Form(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.action, self.target = "", None
+        self.action = ""
+        self.target: str | None = None
         self.fields: dict[str, str] = {}
         self.feed(page)
 
@@ -99,7 +118,9 @@ class Vendor:
 
     def sign(self, claims: dict[str, Any], *, algorithm: str = "RS256", key: Any = None, **header: Any) -> str:
         # Not `jwt.encode`, which refuses to make some of the messages that others may send.
-        return jwt.PyJWS().encode(json.dumps(claims).encode(), key or self.key, algorithm, {"kid": self.kid, **header})
+        return jwt.PyJWS().encode(
+            json.dumps(dated(claims)).encode(), key or self.key, algorithm, {"kid": self.kid, **header}
+        )
 
     def start_assessment(self, launch: dict[str, Any], **changes: Any) -> str:
         """LtiStartAssessment in answer to a launch; `changes` by short names, None leaves one out."""
@@ -192,7 +213,7 @@ class Vendor:
 
         :raises LtiException: it does not accept it
         """
-        registration = {
+        registration: Any = {
             "default": True,
             "client_id": self.tool.client_id,
             "auth_login_url": f"{PLATFORM}{AUTHORIZE}",
@@ -205,7 +226,9 @@ class Vendor:
         request = RequestFactory().post("/launch", form.fields)
         request.session = {f"lti1p3-nonce-{nonce}": True}  # type: ignore[assignment]
         request.COOKIES[f"lti1p3-{form.fields['state']}"] = form.fields["state"]
-        launch = ProctoringLaunch(request, ToolConfDict({PLATFORM: [registration]}))
+        launch: Any = ProctoringLaunch(  # type: ignore[no-untyped-call]
+            request, ToolConfDict({PLATFORM: [registration]})
+        )
         launch.set_jwt_verify_options({"verify_aud": False})
         return dict(launch.get_launch_data())
 

@@ -1,6 +1,7 @@
 """An LMS with edx-proctoring, as this service sees it: real sockets, requests recorded, faults on demand."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,11 +58,13 @@ class LegacyLms:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     lms: LegacyLms
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = Asked(self.command, self.path, dict(self.headers.items()), body)
+        target = self.path.removeprefix(f"http://{self.headers['Host']}")  # whole where we are a proxy
+        asked = Asked(self.command, target, dict(self.headers.items()), body)
         is_for_token = asked.path == TOKENS
         (self.lms.token_requests if is_for_token else self.lms.asked).append(asked)
         try:
@@ -91,11 +94,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running() -> Iterator[LegacyLms]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[LegacyLms]:
     """A stand-in on a port of its own, for a block."""
     handler: type[_Handler] = type("Handler", (_Handler,), {})
     server = _Server(("127.0.0.1", 0), handler)
-    handler.lms = lms = LegacyLms(f"http://127.0.0.1:{server.server_port}")
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    handler.lms = lms = LegacyLms(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -73,6 +73,14 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _the_log_names_nobody(learner: User, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level("INFO")
+    yield
+    for private in (legacy_lms.TOKEN, legacy_lms.SECRET, learner.username, learner.email, f"={learner.lms_user_id}"):
+        assert private not in caplog.text
+
+
 def timed[T](call: Callable[[], T]) -> tuple[T, float]:
     """The result and the seconds that it took."""
     start = time.monotonic()
@@ -92,20 +100,12 @@ def assert_endured(client: APIClient, learner: User, status: int) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_whatever_it_does_the_answer_is_the_contracts_in_time(
-    fault: Fault,
-    lms: LegacyLms,
-    request: pytest.FixtureRequest,
-    learner: User,
-    as_learner: APIClient,
-    caplog: pytest.LogCaptureFixture,
+    fault: Fault, lms: LegacyLms, request: pytest.FixtureRequest, learner: User, as_learner: APIClient
 ) -> None:
     if fault.status == 504:
         request.getfixturevalue("impatient")
     lms.behave, lms.issue = fault.behave, fault.issue
-    with caplog.at_level("INFO"):
-        assert_endured(as_learner, learner, fault.status)
-    for private in (legacy_lms.TOKEN, legacy_lms.SECRET, learner.username, learner.email, f"={learner.lms_user_id}"):
-        assert private not in caplog.text
+    assert_endured(as_learner, learner, fault.status)
 
     asked = len(lms.asked) + len(lms.token_requests)
     assert as_learner.get(LATEST).json() == {}

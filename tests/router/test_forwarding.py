@@ -10,8 +10,15 @@ from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import Exam, User
 from tests.api.contract import CONTENT_ID, assert_refused, exam_item
-from tests.conftest import ClientFor
-from tests.factories import COURSE_ID, ConfigurationFactory, CourseStaffRoleFactory, ExamFactory, UserFactory
+from tests.conftest import ClientFor, CountStatements
+from tests.factories import (
+    COURSE_ID,
+    ConfigurationFactory,
+    CourseStaffRoleFactory,
+    ExamFactory,
+    UserFactory,
+    running_attempt,
+)
 from tests.router.legacy_lms import API, KEY, SECRET, TOKEN, LegacyLms, answers
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +249,17 @@ def test_without_a_legacy_service_every_course_is_ours_and_no_request_leaves(
     settings.LEGACY_EXAMS_ENABLED = False
     assert ask_everything(as_course_team) == OURS
     assert not lms.connections
+
+
+def test_finding_out_whose_a_course_is_keeps_within_the_budget_of_statements(
+    lms: LegacyLms, as_course_team: APIClient, as_learner: APIClient, learner: User, at_most: CountStatements
+) -> None:
+    ConfigurationFactory.create()
+    exam = running_attempt(user=learner).exam
+    as_course_team.get(PROVIDER)  # both have been met
+    with at_most(4):
+        assert as_course_team.get(EXAMS).status_code == 200
+    with at_most(5):
+        assert as_learner.get(EXAM.replace(CONTENT_ID, exam.content_id)).json()["exam"]["id"] == exam.pk
+    with at_most(4):
+        assert as_learner.get(LATEST).json()["exam_type"] == "timed"

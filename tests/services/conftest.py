@@ -1,5 +1,6 @@
 """Servers for these tests, and the table of what was seen."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,6 +20,8 @@ ServiceOn = Callable[[Database], Service]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
+    # A run that is told to end ends its servers first, as on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -53,10 +56,11 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
     running = Bus(Kafka(tmp_path_factory.mktemp("kafka")), Registry(tmp_path_factory.mktemp("registry")))
     try:
         running.start()
+        yield running
     except (JavaMissing, JavaFailed) as failure:
         pytest.fail(str(failure), pytrace=False)
-    yield running
-    running.stop()
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Final
 #: Programs are kept here between runs.
 PROGRAMS: Final = Path(__file__).resolve().parents[2] / "var" / "java"
 
-START_SECONDS: Final = 60
+START_SECONDS: Final = 120
 STOP_SECONDS: Final = 30
 #: Each server's heap; the machines that run the tests are small.
 HEAP: Final = "-Xmx512m"
@@ -78,7 +78,7 @@ class JavaServer:
         """
         Start the process and wait until the server answers.
 
-        :raises JavaFailed: it ended, or stayed silent for a minute
+        :raises JavaFailed: it ended, or stayed silent for two minutes
         """
         with self.log.open("ab") as log:
             self._process = process = subprocess.Popen(

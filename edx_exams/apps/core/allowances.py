@@ -133,12 +133,14 @@ def _extend_running_attempts(more: Grants, exams: Mapping[int, Exam], *, by: Use
     update_many(extended, ["allowed_time_limit_mins"], by=by, reason="extra time granted by course staff")
 
 
-@write_transaction
 def revoke_extra_time(course_id: str, allowance_id: int) -> bool:
     """Take an allowance of the course back. Says whether there was one. An attempt in progress keeps its time."""
+    allowances = StudentAllowance.objects.filter(pk=allowance_id, exam__course_id__exactly=course_id)
+    return allowances.exists() and _revoke(course_id, allowance_id)
+
+
+@write_transaction
+def _revoke(course_id: str, allowance_id: int) -> bool:
     lock_configuration(course_id)
-    allowance = StudentAllowance.objects.filter(pk=allowance_id, exam__course_id__exactly=course_id).first()
-    if allowance is None:
-        return False
-    allowance.delete()
-    return True
+    deleted, _ = StudentAllowance.objects.filter(pk=allowance_id).delete()
+    return bool(deleted)

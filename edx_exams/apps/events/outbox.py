@@ -26,8 +26,8 @@ def due_courses(*, at_most: int, besides: Collection[str]) -> dict[str, int]:
     """
     Courses whose oldest pending event may be sent now, with that event's id; those that wait longest first.
 
-    This is the relay's poll: one statement that reads nothing but an index. A course whose oldest event is being put off
-    is not due, whatever has come after it.
+    This is the relay's poll: one statement that reads an index, and the oldest row of each course. A course whose
+    oldest event is being put off is not due, whatever has come after it.
 
     :param besides: keys that are in hand already
     """
@@ -52,16 +52,16 @@ def next_events(oldest: Mapping[str, int], *, at_most: int, share: int) -> Taken
     """
     chosen: dict[str, list[int]] = {key: [pk] for key, pk in oldest.items()}
     cut = set(oldest)
-    if at_most > len(oldest):
+    if (room := at_most - len(oldest)) > 0:
         # In the order of an index, so that it reads as far as it takes, however much is owed.
         behind = OutboxEvent.objects.filter(
             state=OutboxState.pending, published_at=None, key__in=oldest, pk__gt=min(oldest.values())
         ).order_by("pk")
-        page = list(behind.values_list("key", "pk")[:at_most])
+        page = list(behind.values_list("key", "pk")[:room])
         for key, pk in page:
             if pk > oldest[key] and len(chosen[key]) < share:
                 chosen[key].append(pk)
-        if len(page) < at_most:
+        if len(page) < room:
             cut = {key for key, ids in chosen.items() if len(ids) == share}
     ids = [pk for ids in chosen.values() for pk in ids]
     return Taken(list(OutboxEvent.objects.filter(pk__in=ids, state=OutboxState.pending).order_by("pk")), cut)

@@ -39,6 +39,8 @@ def validate_redirect_uris(value: object) -> None:
     """
     if not isinstance(value, list) or not all(isinstance(uri, str) for uri in value):
         raise ValidationError(_("This must be a JSON list of URLs."))
+    for uri in value:
+        _validate_url(uri)
 
 
 class LtiTool(models.Model):
