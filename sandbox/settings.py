@@ -42,8 +42,10 @@ EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = _place.var / "mail"
 
 # The terminal belongs to the sandbox's own words and the events: of all else only what went wrong is logged, and once.
+# A refusal is shown to whoever asked; a paused exam's page is refused the content every other second.
 LOGGING["loggers"] |= {
     "django": {"level": "INFO"},
+    "django.request": {"level": "ERROR"},
     "django.server": {"level": "ERROR"},
     "edx_exams": {"level": "WARNING"},
 }

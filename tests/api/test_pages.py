@@ -12,7 +12,7 @@ from tests.api.contract import assert_refused
 
 pytestmark = pytest.mark.django_db
 
-PAGES: Final = ["/", "/browser_lock", "/browser_lock/", "/api-docs", "/api-docs/", "/api-docs/redoc", "/health/"]
+PAGES: Final = ["/", "/browser_lock", "/browser_lock/", "/api-docs", "/api-docs/", "/health/"]
 #: An address of another host in a page: what a browser would fetch from there.
 ELSEWHERE: Final = re.compile(r"""(?:src|href|action|url)\s*[=(:]\s*["']?(?:https?:)?//[^"'\s>)]*""", re.IGNORECASE)
 
@@ -32,7 +32,7 @@ def test_a_page_is_there_for_everybody_and_fetches_nothing_from_elsewhere(path: 
     assert "cdn" not in text.lower()
 
 
-@pytest.mark.parametrize("path", ["/api-docs/", "/api-docs/redoc/"])
+@pytest.mark.parametrize("path", ["/api-docs/"])
 def test_the_documentations_assets_are_served_by_us(path: str, client: Client) -> None:
     assets = re.findall(r'(?:src|href)="([^"]+\.(?:js|css|png))"', client.get(path).content.decode())
     assert assets

@@ -46,14 +46,18 @@ _PATH_PARAMETERS: Final = {
 #: The refusals that every operation has, and those of the operations that read a body.
 _ALWAYS: Final = (401, 403, 503)
 _OF_BODIES: Final = (400, 413, 415)
+#: Where a path has parameters, a value may make it a path that is none.
+_OF_PARAMETERS: Final = (404,)
 
 
 def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwargs: Any) -> dict[str, Any]:
     """Complete the document: refusals that all operations share, ways to authenticate, paths as they are written."""
-    for operations in result["paths"].values():
+    for path, operations in result["paths"].items():
         for method, operation in operations.items():
             of_its_own = (int(status) for status in operation["responses"] if int(status) >= 400)
-            for status in {*_ALWAYS, *(() if method == "get" else _OF_BODIES), *of_its_own}:
+            of_bodies = () if method == "get" else _OF_BODIES
+            of_parameters = _OF_PARAMETERS if "{" in path else ()
+            for status in {*_ALWAYS, *of_bodies, *of_parameters, *of_its_own}:
                 if not _is_described(operation["responses"].get(str(status), {})):
                     operation["responses"][str(status)] = _refusal(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -70,7 +74,7 @@ def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     description = _PATH_PARAMETERS[name]
     if name in ("course_id", "content_id"):
         return {"description": description, "schema": schema}
-    return {"description": description, "schema": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}}
+    return {"description": description, "schema": {"type": "integer", "minimum": 0}}
 
 
 def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str, ...]]:

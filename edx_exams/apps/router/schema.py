@@ -10,8 +10,14 @@ _FORWARDED: Final = {
     "description": "For a course whose exams are in the platform's older exam system: its answer.",
 }
 _NO_LIST: Final = {
-    "description": "The exams of this course are in the platform's older exam system, which does not list them",
-    "content": {"application/json": {"schema": {"type": "array", "items": {}, "maxItems": 0}}},
+    "description": "The platform's older exam system has this course and does not list its exams; or no such path",
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [{"type": "array", "items": {}, "maxItems": 0}, {"$ref": "#/components/schemas/Refusal"}]
+            }
+        }
+    },
 }
 
 

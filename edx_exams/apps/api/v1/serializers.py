@@ -22,6 +22,9 @@ LONGEST_TIME: Final = 10_000_000
 #: Ids and offsets that an integer column can hold.
 LARGEST_INTEGER: Final = 2**31 - 1
 LONGEST_NAME: Final = 10_000
+#: Items of a list that is written at once; more than any course has, and few enough to be refused one by one.
+MOST_EXAMS: Final = 5_000
+MOST_GRANTS: Final = 10_000
 #: Years in which every database and every zone can hold a date.
 _YEARS: Final = range(1970, 9999)
 

@@ -33,7 +33,10 @@ class CourseAllowances(ExamsAPIView):
 
         A learner whose attempt is in progress gets the difference at once.
         """
-        grants = self.validated(serializers.ExtraTimeSerializer(data=request.data, many=True))
+        serializer = serializers.ExtraTimeSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
+            data=request.data, many=True, max_length=serializers.MOST_GRANTS
+        )
+        grants = self.validated(serializer)
         grant_extra_time(course_id, [ExtraTime(**grant) for grant in grants], granted_by=request.user)
         return Response()
 

@@ -61,7 +61,9 @@ class CourseExams(ExamsAPIView):
         Those that it does not name become inactive. An exam whose type changes is replaced by a new one; its attempts
         stay with the old one. All or nothing.
         """
-        serializer = serializers.ExamSerializer(data=request.data, many=True, context={"course_id": course_id})
+        serializer = serializers.ExamSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
+            data=request.data, many=True, max_length=serializers.MOST_EXAMS, context={"course_id": course_id}
+        )
         definitions = [ExamDefinition(**exam) for exam in self.validated(serializer)]
         sync_course_exams(course_id, definitions, by=request.user)
         return Response({})
