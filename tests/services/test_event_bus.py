@@ -27,7 +27,7 @@ from tests.services.databases import Database, on_mariadb
 from tests.services.kafka import PARTITIONS
 from tests.services.mariadb import MariaDB
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.bus]
 
 OUTAGE_SECONDS: Final = 20
 TAKEOVER_SECONDS: Final = 5

@@ -28,7 +28,7 @@ from tests.services.kafka import PARTITIONS
 from tests.services.mariadb import MariaDB
 from tests.services.server import Service
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.bus]
 
 TOPIC: Final = "learning-exam-attempt-lifecycle"
 GROUP: Final = "lms"

@@ -21,6 +21,7 @@ from tests.services.mariadb import HOST, free_port
 redis_bus = pytest.importorskip("edx_event_bus_redis", reason="edx-event-bus-redis is installed in production alone")
 
 pytestmark = [
+    pytest.mark.bus,
     pytest.mark.services,
     pytest.mark.django_db,
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="apt-get install redis-server"),

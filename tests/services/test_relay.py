@@ -16,7 +16,7 @@ from tests.services.databases import Database, on_mariadb
 from tests.services.mariadb import MariaDB
 from tests.services.relays import RelayProcess, printed_ids, seconds_until, unsent
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.bus]
 
 #: Seconds within which a spare is at work after the active relay was killed.
 TAKE_OVER_SECONDS: Final = 10.0
