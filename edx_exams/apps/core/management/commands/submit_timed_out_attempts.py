@@ -2,15 +2,16 @@
 
 import signal
 import threading
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any, Final, override
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from edx_exams.apps.core.api import submit_timed_out_attempts
 from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.commands import CommandWithExamples
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.signals import swept
 
@@ -21,16 +22,11 @@ Examples:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """Submit every attempt whose time is over, as of the moment at which it was."""
 
     help = "Submits every attempt whose time is over. Several may run at once: they share the work."
-
-    @override
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = _EXAMPLES
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

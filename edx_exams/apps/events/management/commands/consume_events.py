@@ -2,17 +2,18 @@
 
 import json
 import signal
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any, Final, override
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
 
 from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.commands import CommandWithExamples
 
 _EXAMPLES: Final = """
 Examples:
@@ -24,14 +25,9 @@ Ends with 0 after SIGTERM or SIGINT, and with 1 and a line that says why after w
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     help = "Consumes the messages of a topic of the event bus, one after the other, until SIGTERM."
-
-    @override
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = _EXAMPLES
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,13 +1,14 @@
 """`manage.py relay_events`: send what the outbox owes to the event bus."""
 
 import signal
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any, Final, override
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.commands import CommandWithExamples
 from edx_exams.apps.events.models import OutboxState
 from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.base import Misconfigured
@@ -20,16 +21,11 @@ Examples:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithExamples):
     """Send events to the bus that `EVENT_BUS_RELAY_PRODUCER` names. Start two: one sends, the other is its spare."""
 
     help = "Sends the events that the outbox owes. Of several one is at work, the others take over when it dies."
-
-    @override
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EXAMPLES, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    examples = _EXAMPLES
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
