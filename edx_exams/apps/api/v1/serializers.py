@@ -338,10 +338,3 @@ class AttemptsQuerySerializer(Data):
     )
     format = serializers.ChoiceField(choices=["json", "csv"], required=False, default="json")
     include = serializers.ChoiceField(choices=["incidents"], required=False, allow_blank=True, default="")
-
-
-class HealthSerializer(Data):
-    """Whether the service works."""
-
-    overall_status = serializers.ChoiceField(choices=["OK", "UNAVAILABLE"])
-    detailed_status = serializers.DictField(child=serializers.CharField())
