@@ -163,7 +163,7 @@ class AttemptActionSerializer(Data):
         max_length=64,
         help_text=f"Learners: {', '.join([*LearnerAction, RESET_ACTION])}. Staff: {', '.join(StaffAction)}.",
     )
-    detail = serializers.CharField(
+    detail = TextField(
         required=False, allow_null=True, allow_blank=True, default="", help_text="What went wrong, with `error`."
     )
 
