@@ -125,6 +125,7 @@ NO_PATHS: Final = [
     ("GET", "/exams/course_id/no%20course"),
     ("GET", "/exams/course_id/course-v1:Acme+BIO101"),
     ("GET", "/exams/course_id/b%C3%BCcher"),
+    ("GET", "/exams/course_id/Acme+BIO101/allowances"),
     ("GET", "/exam/provider_settings/course_id/{course_id}/exam_id/{exam_id}abc"),
     ("GET", "/exam/provider_settings/course_id/{course_id}/exam_id/"),
     ("GET", "/student/exam/attempt/course_id/{course_id}/content_id/"),
