@@ -1,6 +1,7 @@
 """The whole schema of the earlier service: an existing database has this migration recorded, and is left alone."""
 
 import uuid
+from typing import Any
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
@@ -10,6 +11,125 @@ import model_utils.fields
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
+
+type AnyField = models.Field[Any, Any]
+type Fields = list[tuple[str, AnyField]]
+
+_HISTORY = (simple_history.models.HistoricalChanges, models.Model)
+_ORDER_OF_HISTORY = {
+    "ordering": ("-history_date", "-history_id"),
+    "get_latest_by": ("history_date", "history_id"),
+}
+
+
+def _own_key() -> Fields:
+    return [("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"))]
+
+
+def _past_key() -> Fields:
+    return [("id", models.IntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID"))]
+
+
+def _times() -> Fields:
+    return [
+        (
+            "created",
+            model_utils.fields.AutoCreatedField(
+                default=django.utils.timezone.now, editable=False, verbose_name="created"
+            ),
+        ),
+        (
+            "modified",
+            model_utils.fields.AutoLastModifiedField(
+                default=django.utils.timezone.now, editable=False, verbose_name="modified"
+            ),
+        ),
+    ]
+
+
+def _what_an_exam_says() -> Fields:
+    return [
+        ("resource_id", models.CharField(db_index=True, max_length=255)),
+        ("course_id", models.CharField(db_index=True, max_length=255)),
+        ("content_id", models.CharField(db_index=True, max_length=255)),
+        ("exam_name", models.TextField()),
+        (
+            "exam_type",
+            models.CharField(
+                choices=[
+                    ("proctored", "proctored"),
+                    ("timed", "timed"),
+                    ("practice", "practice"),
+                    ("onboarding", "onboarding"),
+                ],
+                db_index=True,
+                max_length=255,
+            ),
+        ),
+        ("time_limit_mins", models.PositiveIntegerField()),
+        ("due_date", models.DateTimeField(blank=True, null=True)),
+        ("hide_after_due", models.BooleanField(default=False)),
+        ("is_active", models.BooleanField(default=False)),
+    ]
+
+
+def _what_an_attempt_says() -> Fields:
+    return [
+        ("attempt_number", models.PositiveIntegerField()),
+        (
+            "status",
+            models.CharField(
+                choices=[
+                    ("created", "created"),
+                    ("download_software_clicked", "download_software_clicked"),
+                    ("ready_to_start", "ready_to_start"),
+                    ("started", "started"),
+                    ("ready_to_submit", "ready_to_submit"),
+                    ("timed_out", "timed_out"),
+                    ("submitted", "submitted"),
+                    ("second_review_required", "second_review_required"),
+                    ("verified", "verified"),
+                    ("rejected", "rejected"),
+                    ("error", "error"),
+                    ("expired", "expired"),
+                ],
+                max_length=64,
+            ),
+        ),
+        ("start_time", models.DateTimeField(blank=True, null=True)),
+        ("end_time", models.DateTimeField(blank=True, null=True)),
+        ("allowed_time_limit_mins", models.IntegerField(blank=True, null=True)),
+    ]
+
+
+def _what_a_history_row_says() -> Fields:
+    return [
+        ("history_id", models.AutoField(primary_key=True, serialize=False)),
+        ("history_date", models.DateTimeField()),
+        ("history_change_reason", models.CharField(max_length=100, null=True)),
+        (
+            "history_type",
+            models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+        ),
+    ]
+
+
+def _author() -> AnyField:
+    return models.ForeignKey(
+        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+    )
+
+
+def _past_reference(model: str) -> AnyField:
+    """What a history row points at may have gone since."""
+    return models.ForeignKey(
+        blank=True,
+        db_constraint=False,
+        null=True,
+        on_delete=django.db.models.deletion.DO_NOTHING,
+        related_name="+",
+        to=model,
+    )
 
 
 class Migration(migrations.Migration):
@@ -23,40 +143,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Exam",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
-                ("resource_id", models.CharField(db_index=True, max_length=255)),
-                ("course_id", models.CharField(db_index=True, max_length=255)),
-                ("content_id", models.CharField(db_index=True, max_length=255)),
-                ("exam_name", models.TextField()),
-                (
-                    "exam_type",
-                    models.CharField(
-                        choices=[
-                            ("proctored", "proctored"),
-                            ("timed", "timed"),
-                            ("practice", "practice"),
-                            ("onboarding", "onboarding"),
-                        ],
-                        db_index=True,
-                        max_length=255,
-                    ),
-                ),
-                ("time_limit_mins", models.PositiveIntegerField()),
-                ("due_date", models.DateTimeField(blank=True, null=True)),
-                ("hide_after_due", models.BooleanField(default=False)),
-                ("is_active", models.BooleanField(default=False)),
+                *_own_key(),
+                *_times(),
+                *_what_an_exam_says(),
             ],
             options={
                 "verbose_name": "exam",
@@ -66,19 +155,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ProctoringProvider",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
+                *_own_key(),
+                *_times(),
                 ("name", models.CharField(db_index=True, max_length=255, unique=True)),
                 ("verbose_name", models.CharField(db_index=True, max_length=255)),
                 ("lti_configuration_id", models.CharField(db_index=True, max_length=255)),
@@ -175,43 +253,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ExamAttempt",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
-                ("attempt_number", models.PositiveIntegerField()),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("created", "created"),
-                            ("download_software_clicked", "download_software_clicked"),
-                            ("ready_to_start", "ready_to_start"),
-                            ("started", "started"),
-                            ("ready_to_submit", "ready_to_submit"),
-                            ("timed_out", "timed_out"),
-                            ("submitted", "submitted"),
-                            ("second_review_required", "second_review_required"),
-                            ("verified", "verified"),
-                            ("rejected", "rejected"),
-                            ("error", "error"),
-                            ("expired", "expired"),
-                        ],
-                        max_length=64,
-                    ),
-                ),
-                ("start_time", models.DateTimeField(blank=True, null=True)),
-                ("end_time", models.DateTimeField(blank=True, null=True)),
-                ("allowed_time_limit_mins", models.IntegerField(blank=True, null=True)),
+                *_own_key(),
+                *_times(),
+                *_what_an_attempt_says(),
                 ("exam", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="core.exam")),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
@@ -223,19 +267,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="AssessmentControlResult",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
+                *_own_key(),
+                *_times(),
                 ("action_type", models.CharField(max_length=64)),
                 ("incident_time", models.DateTimeField()),
                 ("severity", models.DecimalField(decimal_places=2, max_digits=3)),
@@ -250,164 +283,39 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="HistoricalExamAttempt",
             fields=[
-                ("id", models.IntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
-                ("attempt_number", models.PositiveIntegerField()),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("created", "created"),
-                            ("download_software_clicked", "download_software_clicked"),
-                            ("ready_to_start", "ready_to_start"),
-                            ("started", "started"),
-                            ("ready_to_submit", "ready_to_submit"),
-                            ("timed_out", "timed_out"),
-                            ("submitted", "submitted"),
-                            ("second_review_required", "second_review_required"),
-                            ("verified", "verified"),
-                            ("rejected", "rejected"),
-                            ("error", "error"),
-                            ("expired", "expired"),
-                        ],
-                        max_length=64,
-                    ),
-                ),
-                ("start_time", models.DateTimeField(blank=True, null=True)),
-                ("end_time", models.DateTimeField(blank=True, null=True)),
-                ("allowed_time_limit_mins", models.IntegerField(blank=True, null=True)),
-                ("history_id", models.AutoField(primary_key=True, serialize=False)),
-                ("history_date", models.DateTimeField()),
-                ("history_change_reason", models.CharField(max_length=100, null=True)),
-                (
-                    "history_type",
-                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
-                ),
-                (
-                    "exam",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to="core.exam",
-                    ),
-                ),
-                (
-                    "history_user",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                *_past_key(),
+                *_times(),
+                *_what_an_attempt_says(),
+                *_what_a_history_row_says(),
+                ("exam", _past_reference("core.exam")),
+                ("history_user", _author()),
+                ("user", _past_reference(settings.AUTH_USER_MODEL)),
             ],
             options={
                 "verbose_name": "historical exam attempt",
                 "verbose_name_plural": "historical exam attempts",
                 "db_table": "exams_examattempthistory",
-                "ordering": ("-history_date", "-history_id"),
-                "get_latest_by": ("history_date", "history_id"),
+                **_ORDER_OF_HISTORY,
             },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
+            bases=_HISTORY,
         ),
         migrations.CreateModel(
             name="HistoricalExam",
             fields=[
-                ("id", models.IntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
-                ("resource_id", models.CharField(db_index=True, max_length=255)),
-                ("course_id", models.CharField(db_index=True, max_length=255)),
-                ("content_id", models.CharField(db_index=True, max_length=255)),
-                ("exam_name", models.TextField()),
-                (
-                    "exam_type",
-                    models.CharField(
-                        choices=[
-                            ("proctored", "proctored"),
-                            ("timed", "timed"),
-                            ("practice", "practice"),
-                            ("onboarding", "onboarding"),
-                        ],
-                        db_index=True,
-                        max_length=255,
-                    ),
-                ),
-                ("time_limit_mins", models.PositiveIntegerField()),
-                ("due_date", models.DateTimeField(blank=True, null=True)),
-                ("hide_after_due", models.BooleanField(default=False)),
-                ("is_active", models.BooleanField(default=False)),
-                ("history_id", models.AutoField(primary_key=True, serialize=False)),
-                ("history_date", models.DateTimeField()),
-                ("history_change_reason", models.CharField(max_length=100, null=True)),
-                (
-                    "history_type",
-                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
-                ),
-                (
-                    "history_user",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "provider",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to="core.proctoringprovider",
-                    ),
-                ),
+                *_past_key(),
+                *_times(),
+                *_what_an_exam_says(),
+                *_what_a_history_row_says(),
+                ("history_user", _author()),
+                ("provider", _past_reference("core.proctoringprovider")),
             ],
             options={
                 "verbose_name": "historical exam",
                 "verbose_name_plural": "historical exams",
                 "db_table": "exams_examhistory",
-                "ordering": ("-history_date", "-history_id"),
-                "get_latest_by": ("history_date", "history_id"),
+                **_ORDER_OF_HISTORY,
             },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
+            bases=_HISTORY,
         ),
         migrations.AddField(
             model_name="exam",
@@ -419,19 +327,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CourseExamConfiguration",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
+                *_own_key(),
+                *_times(),
                 ("course_id", models.CharField(db_index=True, max_length=255, unique=True)),
                 ("allow_opt_out", models.BooleanField(default=False)),
                 ("escalation_email", models.EmailField(blank=True, max_length=254, null=True)),
@@ -450,19 +347,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="StudentAllowance",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
+                *_own_key(),
+                *_times(),
                 ("extra_time_mins", models.PositiveIntegerField()),
                 ("exam", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="core.exam")),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
@@ -475,19 +361,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CourseStaffRole",
             fields=[
-                ("id", models.AutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "created",
-                    model_utils.fields.AutoCreatedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="created"
-                    ),
-                ),
-                (
-                    "modified",
-                    model_utils.fields.AutoLastModifiedField(
-                        default=django.utils.timezone.now, editable=False, verbose_name="modified"
-                    ),
-                ),
+                *_own_key(),
+                *_times(),
                 ("course_id", models.CharField(db_index=True, max_length=255)),
                 ("role", models.CharField(max_length=255, null=True)),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),

@@ -9,35 +9,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="examattempt",
-            name="extra_time_mins",
-            field=models.PositiveIntegerField(db_default=0, default=0),
-        ),
-        migrations.AddField(
-            model_name="examattempt",
-            name="paused_at",
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="examattempt",
-            name="paused_seconds",
-            field=models.FloatField(db_default=0, default=0),
-        ),
-        migrations.AddField(
-            model_name="historicalexamattempt",
-            name="extra_time_mins",
-            field=models.PositiveIntegerField(db_default=0, default=0),
-        ),
-        migrations.AddField(
-            model_name="historicalexamattempt",
-            name="paused_at",
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="historicalexamattempt",
-            name="paused_seconds",
-            field=models.FloatField(db_default=0, default=0),
+        *(
+            migrations.AddField(model_name=model, name=name, field=field)
+            for model in ("examattempt", "historicalexamattempt")
+            for name, field in (
+                ("extra_time_mins", models.PositiveIntegerField(db_default=0, default=0)),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("paused_seconds", models.FloatField(db_default=0, default=0)),
+            )
         ),
         migrations.AddIndex(
             model_name="examattempt",
