@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt
-from edx_exams.apps.lti import fetching
+from edx_exams.apps.lti import fetching, keys
 from edx_exams.apps.lti.assertions import Refused
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
 from edx_exams.apps.lti.models import LtiTool
@@ -56,7 +56,8 @@ def verify(vendor: Vendor, *, key: Any = None, kid: Any = "vendor-key") -> bool:
 
 
 def a_minute_passes() -> None:
-    LtiTool.objects.update(keyset_tried_at=timezone.now() - timedelta(seconds=61))
+    a_minute_ago = timezone.now() - timedelta(seconds=61)
+    LtiTool.objects.update(keyset_tried_at=a_minute_ago, keyset_asked_again_at=a_minute_ago)
 
 
 def test_a_key_set_is_fetched_once_for_all_processes(publisher: Vendor, server: KeyServer) -> None:
@@ -74,6 +75,43 @@ def test_a_rotated_key_is_found(publisher: Vendor, server: KeyServer) -> None:
     assert verify(publisher, key=new, kid="new")
     assert verify(publisher), "the former one is there still"
     assert server.asked == 2
+
+
+def test_a_key_that_was_rotated_a_moment_after_we_asked_is_found_at_once(publisher: Vendor, server: KeyServer) -> None:
+    assert verify(publisher)
+    new = rsa_key("rotated")
+    server.key_set["keys"].append(jwk_of(new, "new"))
+    assert verify(publisher, key=new, kid="new")
+    assert server.asked == 2
+    assert not verify(publisher, key=rsa_key("stranger"), kid="newer"), "but not a second time in this minute"
+    assert server.asked == 2
+
+
+def test_a_first_message_with_an_unknown_kid_makes_us_ask_once(publisher: Vendor, server: KeyServer) -> None:
+    assert not verify(publisher, key=rsa_key("stranger"), kid="guess")
+    assert server.asked == 1
+
+
+def test_a_vendor_who_does_not_answer_is_not_asked_sooner_for_an_unknown_kid(
+    publisher: Vendor, server: KeyServer
+) -> None:
+    server.answer = lambda request: send(request, 503, b"")
+    for number in range(5):
+        assert not verify(publisher, key=rsa_key("stranger"), kid=f"guess-{number}")
+    assert server.asked == 1
+
+
+def test_a_new_key_that_another_request_is_fetching_is_waited_for(
+    publisher: Vendor, server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many learners come back in the second after a rotation: one of them asks, and all go on."""
+    assert verify(publisher)
+    new, now = rsa_key("rotated"), timezone.now()
+    LtiTool.objects.update(keyset_tried_at=now, keyset_asked_again_at=now, keyset_asking_since=now)
+    answer = {"keyset": {"keys": [jwk_of(new, "new")]}, "keyset_fetched_at": timezone.now()}
+    monkeypatch.setattr(time, "sleep", lambda _: LtiTool.objects.update(**answer))
+    assert verify(publisher, key=new, kid="new")
+    assert server.asked == 1
 
 
 def test_unknown_kids_make_us_ask_once_a_minute_whatever_anybody_sends(publisher: Vendor, server: KeyServer) -> None:
@@ -142,7 +180,7 @@ def test_a_key_that_the_vendor_withdraws_is_no_longer_good(publisher: Vendor, se
     assert not verify(publisher)
 
 
-def test_a_whole_launch_works_with_a_key_set_and_a_rotation_in_its_middle(
+def test_both_sides_may_rotate_their_keys_in_the_middle_of_a_launch(
     publisher: Vendor, server: KeyServer, browser: Browser
 ) -> None:
     from tests.factories import make_attempt  # noqa: PLC0415
@@ -151,10 +189,13 @@ def test_a_whole_launch_works_with_a_key_set_and_a_rotation_in_its_middle(
     attempt: ExamAttempt = make_attempt(proctored_exam(publisher), browser.user)
     assert publisher.access_token()
     launch = browser.launch(attempt, publisher)
+    ours = keys.rotate_key(publisher.tool)
     publisher.key, publisher.kid = rsa_key("rotated"), "new"
-    server.key_set["keys"].append(jwk_of(publisher.key, "new"))
-    a_minute_passes()
+    server.key_set = {"keys": [jwk_of(publisher.key, "new")]}
     assert browser.answer(publisher.start_assessment(launch)).status_code == 200
+    assert publisher.access_token()
+    assert browser.launch(attempt, publisher)["nonce"], "and the next one is signed with our new key"
+    assert keys.signing_key(publisher.tool) == ours
 
 
 # What a vendor's server may do to us

@@ -86,6 +86,10 @@ class LtiTool(models.Model):
     keyset = models.JSONField(null=True, blank=True, editable=False)
     keyset_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
     keyset_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the vendor was last asked because of a message that no known key fits.
+    keyset_asked_again_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Since when a request waits for the vendor's answer; null where none does.
+    keyset_asking_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("LTI proctoring tool")
@@ -232,14 +236,15 @@ def tool_of_exam(exam: Exam) -> LtiTool | None:
     The tool that proctors an exam.
 
     :param exam: with its provider
-    :returns: None if nobody does, or the provider names no tool that is enabled
+    :returns: None if nobody does, or the provider names no tool that is enabled and has a place to launch it at
     """
     if exam.provider is None:
         return None
     named = exam.provider.lti_configuration_id
     if not (named.isascii() and named.isdigit() and len(named) < 10 and str(int(named)) == named):
         return None
-    return LtiTool.objects.filter(pk=int(named), is_enabled=True).first()
+    tool = enabled_tool(pk=int(named))
+    return tool if tool and tool.oidc_login_url and tool.launch_url else None
 
 
 def enabled_tool(**which: Any) -> LtiTool | None:

@@ -15,7 +15,7 @@ import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 
@@ -33,8 +33,9 @@ ASK_AT_MOST_EVERY: Final = timedelta(minutes=1)
 FRESH_FOR: Final = timedelta(hours=1)
 #: For so long we go on with the keys that we have while the vendor cannot be asked.
 GOOD_FOR: Final = timedelta(hours=24)
-#: Seconds to wait for another request that is fetching the very first key set.
-_PATIENCE: Final = 6.0
+#: Seconds to wait for another request that is asking the vendor: while we have no key at all, and while we have some.
+_PATIENCE_WITHOUT_KEYS: Final = 6.0
+_PATIENCE: Final = 3.0
 _LONGEST_MESSAGE: Final = 32_768
 _MOST_KEYS: Final = 50
 
@@ -70,8 +71,10 @@ def verified_claims(tool: LtiTool, message: str) -> Mapping[str, Any]:
         text = "The message of the proctoring tool is not signed as it must be."
         raise Refused(text, "algorithm")
     kid = header.get("kid")
+    fetched_at = tool.keyset_fetched_at
     claims = _try(tool, message, kid)
-    if claims is None and tool.keyset_url and _fetch_again(tool):
+    has_fetched = tool.keyset_fetched_at != fetched_at
+    if claims is None and tool.keyset_url and not has_fetched and _look_for_a_new_key(tool):
         claims = _try(tool, message, kid)
     if claims is None:
         text = "The message of the proctoring tool is not signed with a key that we know to be the tool's."
@@ -148,31 +151,55 @@ def pem_key(text: str) -> rsa.RSAPublicKey | None:
 
 def _current_key_set(tool: LtiTool) -> Mapping[str, Any]:
     """The key set that we have, looked up anew where it is old or missing, if the vendor can be asked."""
-    age = None if tool.keyset_fetched_at is None else timezone.now() - tool.keyset_fetched_at
+    age = _age_of_keys(tool)
     if age is None or age > FRESH_FOR:
-        _fetch_again(tool)
-        age = None if tool.keyset_fetched_at is None else timezone.now() - tool.keyset_fetched_at
+        _look_up(tool)
+        age = _age_of_keys(tool)
     if tool.keyset is None or age is None or age > GOOD_FOR:
         return {}
     return tool.keyset  # type: ignore[no-any-return]
 
 
-def _fetch_again(tool: LtiTool) -> bool:
-    """
-    Ask the vendor, if nobody has within the last minute. Says whether there is a key set that is new to us.
+def _age_of_keys(tool: LtiTool) -> timedelta | None:
+    return None if tool.keyset_fetched_at is None else timezone.now() - tool.keyset_fetched_at
 
-    However many requests, in however many processes, want to: one of them asks.
+
+def _look_up(tool: LtiTool) -> bool:
+    """
+    Ask the vendor because what we have is old or missing, if nobody has within the last minute.
+
+    :returns: whether there is a key set that is new to us
     """
     now = timezone.now()
-    ours = LtiTool.objects.filter(
-        Q(keyset_tried_at=None) | Q(keyset_tried_at__lte=now - ASK_AT_MOST_EVERY), pk=tool.pk
-    ).update(keyset_tried_at=now)
-    if not ours:
+    is_due = Q(keyset_tried_at=None) | Q(keyset_tried_at__lte=now - ASK_AT_MOST_EVERY)
+    return _ask(tool, is_due, keyset_tried_at=now)
+
+
+def _look_for_a_new_key(tool: LtiTool) -> bool:
+    """
+    Ask the vendor because of a message that no key of ours fits: they may have rotated a moment after we last asked.
+
+    For such messages nobody is asked more than once a minute, nor sooner after a failure: anybody can send them.
+
+    :returns: whether there is a key set that is new to us
+    """
+    now = timezone.now()
+    a_minute_ago = now - ASK_AT_MOST_EVERY
+    is_due = Q(keyset_asked_again_at=None) | Q(keyset_asked_again_at__lte=a_minute_ago)
+    does_answer = Q(keyset_tried_at__lte=a_minute_ago) | Q(keyset_fetched_at__gte=F("keyset_tried_at"))
+    return _ask(tool, is_due & does_answer, keyset_tried_at=now, keyset_asked_again_at=now)
+
+
+def _ask(tool: LtiTool, may_be_asked: Q, **asked_at: datetime) -> bool:
+    """Fetch the key set. However many requests, in however many processes, want to: one of them does."""
+    this_tool = LtiTool.objects.filter(pk=tool.pk)
+    if not this_tool.filter(may_be_asked).update(**asked_at, keyset_asking_since=timezone.now()):
         return _learn_from_others(tool)
     try:
         key_set = fetch_key_set(tool.keyset_url)
     except FetchFailed as failure:
         log.warning("The key set of LTI tool %d could not be fetched: %s", tool.pk, failure)
+        this_tool.update(keyset_asking_since=None)
         return False
     _remember(tool, key_set, timezone.now())
     return True
@@ -181,27 +208,39 @@ def _fetch_again(tool: LtiTool) -> bool:
 def _remember(tool: LtiTool, key_set: dict[str, Any], now: datetime) -> None:
     tool.keyset = {"keys": key_set["keys"][:_MOST_KEYS]}
     tool.keyset_fetched_at = now
-    LtiTool.objects.filter(pk=tool.pk, keyset_url=tool.keyset_url).update(keyset=tool.keyset, keyset_fetched_at=now)
+    LtiTool.objects.filter(pk=tool.pk, keyset_url=tool.keyset_url).update(
+        keyset=tool.keyset, keyset_fetched_at=now, keyset_asking_since=None
+    )
 
 
 def _learn_from_others(tool: LtiTool) -> bool:
-    """What another request has fetched. Without any key set yet, it is waited for: many learners may begin at once."""
+    """
+    Whether another request has fetched a key set since we read the row. One that is asking now is waited for.
+
+    Many learners may begin at once with a tool that is new here, or has just rotated its keys.
+    """
     known = tool.keyset_fetched_at
-    deadline = time.monotonic() + (_PATIENCE if known is None else 0)
+    patience = _PATIENCE_WITHOUT_KEYS if known is None else _PATIENCE
+    deadline = time.monotonic() + patience
     while True:
-        tool.refresh_from_db(fields=["keyset", "keyset_fetched_at", "keyset_tried_at"])
+        tool.refresh_from_db(fields=["keyset", "keyset_fetched_at", "keyset_asking_since"])
         if tool.keyset_fetched_at != known:
             return True
-        someone_is_at_it = tool.keyset_tried_at and timezone.now() - tool.keyset_tried_at < timedelta(seconds=_PATIENCE)
-        if not someone_is_at_it or time.monotonic() > deadline:
+        since = tool.keyset_asking_since
+        someone_is_asking = since is not None and timezone.now() - since < timedelta(seconds=patience)
+        if not someone_is_asking or time.monotonic() > deadline:
             return False
         time.sleep(0.1)
 
 
 def forget_key_set(tool: LtiTool) -> None:
     """Throw away what was fetched: from an address that has been changed since."""
-    tool.keyset = tool.keyset_fetched_at = tool.keyset_tried_at = None
-    LtiTool.objects.filter(pk=tool.pk).update(keyset=None, keyset_fetched_at=None, keyset_tried_at=None)
+    nothing: dict[str, None] = dict.fromkeys(
+        ("keyset", "keyset_fetched_at", "keyset_tried_at", "keyset_asked_again_at", "keyset_asking_since")
+    )
+    for name, value in nothing.items():
+        setattr(tool, name, value)
+    LtiTool.objects.filter(pk=tool.pk).update(**nothing)
 
 
 def problems(tool: LtiTool) -> list[str]:
