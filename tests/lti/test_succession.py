@@ -11,7 +11,9 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.management import CommandError, call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from edx_exams.apps.lti import keys
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool
@@ -246,9 +248,9 @@ def test_the_command_says_what_it_took_and_its_sum(stdout: StringIO) -> None:
     assert len(lines) == 3
 
 
-def test_the_command_says_where_there_is_nothing() -> None:
-    with pytest.raises(CommandError, match="no registrations"):
-        call_command("import_lti_consumer", stdout=StringIO())
+def test_the_command_says_where_there_is_nothing(stdout: StringIO) -> None:
+    call_command("import_lti_consumer", stdout=stdout)
+    assert "lti_consumer has left none in this database" in stdout.getvalue()
 
 
 def test_migrate_takes_over_by_itself_and_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,6 +260,40 @@ def test_migrate_takes_over_by_itself_and_once(capsys: pytest.CaptureFixture[str
     call_command("migrate", "lti", verbosity=1, stdout=StringIO())
     assert "LTI configuration" not in capsys.readouterr().out
     assert LtiTool.objects.count() == 1
+
+
+def test_before_all_is_migrated_nothing_is_imported_and_nothing_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    """`migrate core`, `migrate lti zero`: they too end in what runs after `migrate`."""
+    fill(CONFIGURATION, ROW)
+    MigrationRecorder(connection).record_unapplied("lti", "0002_asking_for_key_sets")
+    emit_post_migrate_signal(verbosity=1, interactive=False, db="default")
+    assert "LTI configuration" not in capsys.readouterr().out
+    with pytest.raises(CommandError, match="run migrate"):
+        call_command("import_lti_consumer", stdout=StringIO())
+    assert not LtiTool.objects.exists()
+
+
+def test_a_private_key_and_its_id_come_from_one_place() -> None:
+    """A configuration that has lost its own key has its passport's with the passport's kid, and no mixture."""
+    passports, own = rsa_key("imported"), {**ROW, "lti_1p3_internal_private_key_id": "stale", "lti_1p3_passport_id": 3}
+    fill(CONFIGURATION, own)
+    fill(
+        PASSPORT,
+        passport(
+            ROW,
+            lti_1p3_internal_private_key=private_pem_of(passports),
+            lti_1p3_internal_private_key_id="passport's kid",
+        ),
+    )
+    import_registrations()
+    assert keys.key_set(LtiTool.objects.get())["keys"] == [keys.public_jwk(passports.public_key(), "passport's kid")]
+
+
+def test_what_an_imported_tool_lacks_is_said() -> None:
+    fill(CONFIGURATION, {**ROW, "lti_1p3_oidc_url": "", "lti_1p3_tool_keyset_url": ""})
+    (line,) = import_registrations().taken
+    assert "no address to be launched at" in line
+    assert "neither a key set URL nor a public key" in line
 
 
 def test_an_imported_private_key_is_stored_encrypted() -> None:

@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.db import IntegrityError, connections, transaction
+from django.db.migrations.loader import MigrationLoader
 
 from edx_exams.apps.core.models import ProctoringProvider
 from edx_exams.apps.lti import keys
@@ -23,14 +24,12 @@ from edx_exams.apps.lti.models import LtiTool
 _CONFIGURATION: Final = "lti_consumer_lticonfiguration"
 _PASSPORT: Final = "lti_consumer_lti1p3passport"
 _NEEDED: Final = frozenset({"id", "version", "config_store", "config_id", "lti_1p3_oidc_url", "lti_1p3_launch_url"})
-#: What 11.x has moved to the passport.
+#: What 11.x has moved to the passport. A private key and its id belong together, whichever of the two tables has them.
 _MOVED: Final = (
-    "lti_1p3_internal_private_key",
-    "lti_1p3_internal_private_key_id",
-    "lti_1p3_internal_public_jwk",
-    "lti_1p3_client_id",
-    "lti_1p3_tool_public_key",
-    "lti_1p3_tool_keyset_url",
+    ("lti_1p3_internal_private_key", "lti_1p3_internal_private_key_id"),
+    ("lti_1p3_client_id",),
+    ("lti_1p3_tool_public_key",),
+    ("lti_1p3_tool_keyset_url",),
 )
 
 _Row = Mapping[str, Any]
@@ -49,6 +48,10 @@ class Report(NamedTuple):
         yield from self.skipped
 
 
+class NotMigrated(Exception):
+    """This app's tables are not there yet, or not as its models are."""
+
+
 class _Unusable(Exception):
     """A row that makes no tool; the text says why."""
 
@@ -58,11 +61,15 @@ def import_registrations(*, using: str = "default") -> Report:
     Make a tool of each LTI 1.3 registration that has none yet. What is here already is never overwritten.
 
     :returns: empty where there are no such tables
+    :raises NotMigrated: there are, but ours are not what they should be yet
     """
     report = Report([], [], [])
-    rows = list(_rows(using))
-    if not rows:
+    tables = _tables(using)
+    if _CONFIGURATION not in tables:
         return report
+    if not _is_migrated(using):
+        raise NotMigrated("The tables of the LTI platform are not up to date yet: run migrate.")
+    rows = list(_rows(using, tables))
     known = set(LtiTool.objects.using(using).values_list("pk", flat=True))
     named = set(ProctoringProvider.objects.using(using).values_list("lti_configuration_id", flat=True))
     # Of two with one client id, the one that a provider names comes first and wins.
@@ -76,24 +83,32 @@ def import_registrations(*, using: str = "default") -> Report:
         except _Unusable as reason:
             report.skipped.append(f"{what}: not imported: {reason}")
         else:
-            report.taken.append(f"{what}: imported{'' if tool.is_enabled else ', switched off as it was'}")
+            report.taken.append(f"{what}: imported{''.join(f', {note}' for note in _notes(tool))}")
     return report
 
 
-def _rows(using: str) -> Iterator[dict[str, Any]]:
-    """The registrations, each with what its passport says where it says nothing itself."""
+def _tables(using: str) -> frozenset[str]:
     connection = connections[using]
     with connection.cursor() as cursor:
-        tables = set(connection.introspection.table_names(cursor))
-    if _CONFIGURATION not in tables:
-        return
+        return frozenset(connection.introspection.table_names(cursor))
+
+
+def _is_migrated(using: str) -> bool:
+    """Whether all migrations of this app are applied; `migrate` may have been told to stop before."""
+    loader = MigrationLoader(connections[using])
+    return all(leaf in loader.applied_migrations for leaf in loader.graph.leaf_nodes(LtiTool._meta.app_label))
+
+
+def _rows(using: str, tables: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """The registrations, each with what its passport says where it says nothing itself."""
     configurations = _all(using, _CONFIGURATION)
     passports = {row["id"]: row for row in _all(using, _PASSPORT)} if _PASSPORT in tables else {}
     for configuration in configurations:
         passport = passports.get(configuration.get("lti_1p3_passport_id")) or {}
         row = dict(configuration)
-        for column in _MOVED:
-            row[column] = configuration.get(column) or passport.get(column) or ""
+        for columns in _MOVED:
+            source = configuration if configuration.get(columns[0]) or not passport.get(columns[0]) else passport
+            row |= {column: source.get(column) or "" for column in columns}
         row["passport_id"] = passport.get("passport_id")
         yield row
 
@@ -144,6 +159,16 @@ def _take_over(row: _Row, using: str) -> LtiTool:
     return tool
 
 
+def _notes(tool: LtiTool) -> Iterator[str]:
+    """What keeps an imported tool from being launched, or from being understood."""
+    if not tool.is_enabled:
+        yield "switched off as it was"
+    if not (tool.oidc_login_url and tool.launch_url):
+        yield "it has no address to be launched at"
+    if not (tool.keyset_url or tool.public_key):
+        yield "it has neither a key set URL nor a public key"
+
+
 def _conflict(tool: LtiTool, using: str) -> str | None:
     tools = LtiTool.objects.using(using)
     if other := tools.filter(client_id=tool.client_id).first():
@@ -183,6 +208,6 @@ def _redirect_uris(row: _Row) -> list[str]:
         except ValueError:
             raise _Unusable("its redirect URIs are no JSON") from None
     if value and isinstance(value, list):
-        return [str(uri) for uri in value]
+        return [uri for uri in value if isinstance(uri, str) and uri]
     both = (row["lti_1p3_launch_url"], row.get("lti_advantage_deep_linking_launch_url"))
     return list(dict.fromkeys(uri for uri in both if uri))
