@@ -286,6 +286,9 @@ def test_the_answer_has_the_type_that_is_asked_for_or_the_requests_own(vendor: V
         ("application/json; charset=utf-8", "*/*", "application/json"),
         (CONTROL_TYPE, "application/json", "application/json"),
         ("application/json", CONTROL_TYPE, CONTROL_TYPE),
+        ("application/json", f"{CONTROL_TYPE};q=0.5, application/json;q=0.9", "application/json"),
+        (CONTROL_TYPE, "application/*", CONTROL_TYPE),
+        (CONTROL_TYPE, "text/html", CONTROL_TYPE),
     ):
         headers = {"Authorization": f"Bearer {token}", **({"Accept": accept} if accept else {})}
         answer = APIClient().generic("POST", f"/lti/{vendor.tool.pk}/acs", body, content_type=sent, headers=headers)

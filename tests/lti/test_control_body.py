@@ -71,7 +71,7 @@ TAKEN: dict[str, list[Any]] = {
     "action": [],
     "incident_time": [],
     "incident_severity": [None, 0, 1],
-    "reason_code": [None, 0, 1, -1, 1.5, "x"],
+    "reason_code": [None, 0, 1, -1, 1.5, "", "x", 10**30],
     "reason_msg": [None, "", "x"],
     "extra_time": [None, 0, 1],
 }
@@ -141,13 +141,18 @@ def test_times_are_understood_as_iso_8601_writes_them(value: str) -> None:
 
 
 def test_a_reason_code_keeps_what_was_meant() -> None:
-    assert [read(reason_code=code).report.reason_code for code in (1, 1.0, "1", "01", 1.5)] == [
-        "1",
-        "1",
-        "1",
-        "01",
-        "1.5",
-    ]
+    kept = {
+        1: "1",
+        "1": "1",
+        "01": "01",
+        1.5: "1.5",
+        -3: "-3",
+        2**63: str(2**63),
+        "x" * 64: "x" * 64,
+        "": None,
+    }
+    assert {code: read(reason_code=code).report.reason_code for code in kept} == kept
+    assert read(reason_code=1.0).report.reason_code == "1"
 
 
 def test_an_update_needs_its_minutes() -> None:

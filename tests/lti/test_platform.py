@@ -3,17 +3,19 @@
 from io import StringIO
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import addresses, keys
-from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool
+from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
 from tests.conftest import CountStatements
 from tests.factories import UserFactory
 from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, authentication_request, register
@@ -73,6 +75,13 @@ def test_what_is_no_encryption_key_is_an_error_at_start(settings: Settings) -> N
     settings.LTI_KEY_ENCRYPTION_KEYS = ["short"]
     (error,) = run_checks(tags=["edx_exams"])
     assert error.id == "edx_exams.lti.E001"
+
+
+def test_a_tool_that_was_not_registered_in_the_admin_gets_its_key_when_one_is_needed() -> None:
+    tool = LtiTool.objects.create(oidc_login_url="https://v.example.com/login", launch_url="https://v.example.com/")
+    (published,) = keys.key_set(tool)["keys"]
+    assert jwt.get_unverified_header(keys.sign(tool, {}))["kid"] == published["kid"]
+    assert keys.key_set(tool)["keys"] == [published]
 
 
 def test_the_key_that_signs_is_not_retired(vendor: Vendor) -> None:
@@ -195,7 +204,6 @@ def test_actions_check_rotate_and_retire(admin: Client, vendor: Vendor) -> None:
     first = vendor.tool.platform_keys.get()
     act(admin, "ltitool", "rotate_key", vendor.tool.pk)
     second = keys.signing_key(vendor.tool)
-    assert second
     assert "replace it first" in act(admin, "ltiplatformkey", "retire", first.pk, second.pk)
     assert [key["kid"] for key in keys.key_set(vendor.tool)["keys"]] == [second.kid]
 
@@ -219,7 +227,8 @@ def test_lists_can_be_searched_and_cost_the_same_at_any_size(
         browser.start(attempt)
         tool = LtiTool.objects.create(client_id=str(number), oidc_login_url="https://x", launch_url="https://x")
         LtiPlatformKey.objects.create(tool=tool, kid="k", encrypted_private_key="x", public_jwk={})
-    for model in ("ltitool", "ltiplatformkey", "ltilaunch", "proctoredattempt"):
+        UsedToken.objects.create(tool=tool, kind="jti", value_hash=str(number), expires_at=timezone.now())
+    for model in ("ltitool", "ltiplatformkey", "ltilaunch", "proctoredattempt", "usedtoken"):
         with at_most(12):
             assert admin.get(f"/admin/lti/{model}/", {"q": "x"}).status_code == 200
         with at_most(12):

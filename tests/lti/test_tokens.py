@@ -75,9 +75,18 @@ def test_only_a_form_by_post_is_read(vendor: Vendor) -> None:
     assert Client().get(path).status_code == 405
     answer = Client().post(path, json.dumps(vendor.token_form()), content_type="application/json")
     assert answer.json()["error"] == "invalid_request"
-    unknown = "/lti/lti_consumer/v1/token/00000000-0000-4000-8000-000000000000"
-    assert Client().post(unknown, vendor.token_form()).status_code == 404
-    assert Client().post("/lti/lti_consumer/v1/token/not-a-uuid", vendor.token_form()).status_code == 404
+    for unknown in ("00000000-0000-4000-8000-000000000000", "not-a-uuid"):
+        answer = Client().post(f"/lti/lti_consumer/v1/token/{unknown}", vendor.token_form())
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+
+
+def test_a_parameter_that_we_do_not_know_is_passed_over_and_not_logged(
+    vendor: Vendor, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown: dict[str, Any] = {"x\nERROR forged": ["1", "2"], "resource": "r"}
+    assert vendor.ask_for_token(**unknown).status_code == 200
+    assert vendor.ask_for_token(grant_type=["a", "b"], **unknown).status_code == 400
+    assert "forged" not in caplog.text
 
 
 @pytest.mark.parametrize(

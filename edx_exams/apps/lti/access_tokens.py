@@ -23,6 +23,8 @@ CONTROL_SCOPE: Final = "https://purl.imsglobal.org/spec/lti-ap/scope/control.all
 LIFETIME: Final = 3600  # seconds
 GRANT_TYPE: Final = "client_credentials"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#: What we read of a request; what else is in it is passed over, as RFC 6749 section 3.2 says.
+_PARAMETERS: Final = ("grant_type", "client_assertion_type", "client_assertion", "scope")
 #: RFC 9068 section 2.1: no id_token of ours passes for an access token, and the other way round.
 _TYPE: Final = "at+jwt"
 
@@ -82,9 +84,9 @@ def issue(tool: LtiTool, parameters: Mapping[str, list[str]]) -> dict[str, Any]:
 
 def _read(parameters: Mapping[str, list[str]]) -> dict[str, str]:
     """The parameters, none of which may come twice: RFC 6749 section 3.2."""
-    if repeated := [name for name, values in parameters.items() if len(values) > 1]:
-        raise TokenError("invalid_request", f"{repeated[0][:100]} is given more than once.")
-    wanted = {name: values[0] for name, values in parameters.items()}
+    if repeated := [name for name in _PARAMETERS if len(parameters.get(name, ())) > 1]:
+        raise TokenError("invalid_request", f"{repeated[0]} is given more than once.")
+    wanted = {name: values[0] for name in _PARAMETERS if (values := parameters.get(name))}
     if not wanted.get("grant_type"):
         raise TokenError("invalid_request", "grant_type is missing.")
     if wanted["grant_type"] != GRANT_TYPE:

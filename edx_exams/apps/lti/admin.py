@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from edx_exams.apps.lti import addresses, keys, toolkeys
-from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt
+from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -162,3 +162,15 @@ class ProctoredAttemptAdmin(ReadOnlyAdmin):
     search_fields = ("attempt__user__username",)
     ordering = ("-pk",)
     fields = ("attempt", "end_assessment_return")
+
+
+@admin.register(UsedToken)
+class UsedTokenAdmin(ReadOnlyAdmin):
+    """Ids of messages that are not taken again, as digests."""
+
+    list_display = ("pk", "tool", "kind", "expires_at")
+    list_filter = ("kind", "tool")
+    list_select_related = ("tool",)
+    search_fields = ("value_hash", "tool__name", "tool__client_id")
+    ordering = ("-pk",)
+    fields = ("tool", "kind", "value_hash", "expires_at")

@@ -172,9 +172,10 @@ def _severity(value: object) -> Decimal:
     return severity
 
 
-def _reason_code(value: object) -> str:
-    if isinstance(value, Decimal):
-        value = int(value) if value == value.to_integral_value() and abs(value) < LARGEST_NUMBER else str(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
+def _reason_code(value: object) -> str | None:
+    """Text, or a number as text: `1` and `1.0` are the same, however they are written. Empty text is no code."""
+    if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < LONGEST_REASON_CODE:
+        value = int(value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
         value = str(value)
-    return _text(value, LONGEST_REASON_CODE)
+    return _text(value, LONGEST_REASON_CODE, allow_empty=True) or None

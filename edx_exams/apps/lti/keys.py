@@ -135,8 +135,7 @@ def retire_key(key: LtiPlatformKey, *, now: datetime | None = None) -> bool:
 
     :returns: False for the one that signs, which must be replaced first
     """
-    signing = signing_key(key.tool)
-    if signing is None or signing.pk == key.pk:
+    if signing_key(key.tool).pk == key.pk:
         return False
     key.is_active, key.retired_at = False, now or timezone.now()
     key.save(update_fields=["is_active", "retired_at"])
@@ -145,14 +144,24 @@ def retire_key(key: LtiPlatformKey, *, now: datetime | None = None) -> bool:
 
 def key_set(tool: LtiTool) -> dict[str, list[dict[str, Any]]]:
     """The tool's view of our public keys: RFC 7517 section 5; Security Framework 6.3."""
-    return {
-        "keys": list(tool.platform_keys.filter(retired_at=None).order_by("pk").values_list("public_jwk", flat=True))
-    }
+    current = tool.platform_keys.filter(retired_at=None).order_by("pk").values_list("public_jwk", flat=True)
+    return {"keys": list(current) or [_first_key(tool).public_jwk]}
 
 
-def signing_key(tool: LtiTool) -> LtiPlatformKey | None:
-    """The newest active key, None where the tool has none."""
+def signing_key(tool: LtiTool) -> LtiPlatformKey:
+    """The newest active key; the first one is made where the tool has none."""
+    return _newest_active(tool) or _first_key(tool)
+
+
+def _newest_active(tool: LtiTool) -> LtiPlatformKey | None:
     return tool.platform_keys.filter(is_active=True, retired_at=None).order_by("-pk").first()
+
+
+@write_transaction
+def _first_key(tool: LtiTool) -> LtiPlatformKey:
+    """Make the key of a tool that was not registered in the admin: one, however many need it at this moment."""
+    LtiTool.objects.select_for_update().get(pk=tool.pk)
+    return _newest_active(tool) or store_key(tool)
 
 
 # Signing and verifying
@@ -162,12 +171,9 @@ def sign(tool: LtiTool, claims: dict[str, Any], *, typ: str = "JWT") -> str:
     """
     Sign claims for a tool.
 
-    :raises KeyLocked: no encryption key opens the tool's private key, or it has none
+    :raises KeyLocked: no encryption key opens the tool's private key
     """
     key = signing_key(tool)
-    if key is None:
-        message = f"LTI tool {tool.pk} has no key to sign with."
-        raise KeyLocked(message)
     return jwt.encode(claims, _private_key(key), ALGORITHM, headers={"kid": key.kid, "typ": typ})
 
 

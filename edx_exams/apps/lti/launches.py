@@ -4,15 +4,12 @@ Launches: begun here, carried by the browser to the tool and back, each step che
 Security Framework 1.0, section 5.1.1 (OpenID Connect launch flow); Proctoring Services 1.0.
 """
 
-import hashlib
-import logging
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
-from django.contrib.auth import login
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,7 +21,7 @@ from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttemp
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import upsert, write_transaction
-from edx_exams.apps.lti import addresses, claims, keys
+from edx_exams.apps.lti import addresses, claims, keys, sessions
 from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
 from edx_exams.apps.lti.models import (
     LAUNCH_LIFETIME,
@@ -35,19 +32,6 @@ from edx_exams.apps.lti.models import (
     UsedToken,
     new_secret,
 )
-
-log = logging.getLogger(__name__)
-
-#: Where the browser's session keeps what binds launches to it.
-_SESSION_KEY: Final = "lti_browser"
-#: Where Django looks up the session's person.
-_BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
-
-
-def digest(text: str) -> str:
-    """What we keep of a secret that somebody else holds."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
 
 # Beginning
 
@@ -66,7 +50,7 @@ def begin(
 
     :returns: where the browser goes now: the tool's login URL, Security Framework 5.1.1.1
     """
-    login(request, user, backend=_BACKEND)
+    session_hash = sessions.sign_in(request, user)
     hint = new_secret()
     LtiLaunch.objects.create(
         tool=tool,
@@ -74,8 +58,8 @@ def begin(
         exam=exam,
         attempt=attempt,
         message_type=message_type,
-        hint_hash=digest(hint),
-        session_hash=digest(request.session.setdefault(_SESSION_KEY, secrets.token_urlsafe(32))),
+        hint_hash=sessions.digest(hint),
+        session_hash=session_hash,
     )
     parameters = {
         "iss": addresses.issuer(),
@@ -95,17 +79,8 @@ def _with_query(url: str, parameters: dict[str, str]) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def has_session(request: HttpRequest) -> bool:
-    """Whether the browser has sent the session in which a launch was begun; it may keep such cookies to itself."""
-    return _SESSION_KEY in request.session
-
-
 def _is_of_this_browser(launch: LtiLaunch, request: HttpRequest) -> bool:
-    """Whether the launch was begun in this request's session, and that session still is the same person's."""
-    secret = request.session.get(_SESSION_KEY)
-    if not isinstance(secret, str) or request.user.pk != launch.user_id:
-        return False
-    return secrets.compare_digest(digest(secret), launch.session_hash)
+    return sessions.is_of_this_browser(request, user_id=launch.user_id, session_hash=launch.session_hash)
 
 
 # The id_token
@@ -119,7 +94,7 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
     """
     launch = (
         LtiLaunch.objects.select_related("user", "exam", "attempt")
-        .filter(tool=tool, hint_hash=digest(hint), used_at=None, expires_at__gt=timezone.now())
+        .filter(tool=tool, hint_hash=sessions.digest(hint), used_at=None, expires_at__gt=timezone.now())
         .first()
     )
     if launch is None:
@@ -128,12 +103,20 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
         raise _no_launch("session")
     if str(launch.user.anonymous_user_id) != login_hint:
         raise _no_launch("login_hint")
-    if launch.message_type == MessageType.start_proctoring and (
-        launch.attempt is None or launch.attempt.status not in ExamAttemptStatus.incomplete_statuses
-    ):
+    if not _has_its_attempt(launch):
         raise _no_launch("attempt")
     launch.tool = tool
     return launch
+
+
+def _has_its_attempt(launch: LtiLaunch) -> bool:
+    """Whether what the launch is about is there still: an attempt may have been reset, or have ended, since."""
+    if launch.message_type == MessageType.resource_link:
+        return True
+    if launch.attempt is None:
+        return False
+    may_begin = launch.attempt.status in ExamAttemptStatus.incomplete_statuses
+    return may_begin or launch.message_type == MessageType.end_assessment
 
 
 def _no_launch(code: str) -> Refused:
@@ -290,7 +273,7 @@ def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, until: datetime
     """
     try:
         with transaction.atomic():
-            UsedToken.objects.create(tool=tool, kind=kind, value_hash=digest(value), expires_at=until)
+            UsedToken.objects.create(tool=tool, kind=kind, value_hash=sessions.digest(value), expires_at=until)
     except IntegrityError:
         raise Refused(_("This message of the proctoring tool has been used before."), f"replayed {kind}") from None
 

@@ -15,9 +15,7 @@ urlpatterns = [
     re_path(r"^lti_consumer/v1/launch\Z", browser.authorize),
     re_path(r"^lti_consumer/v1/launch/\Z", browser.authorize, name="launch"),  # as vendors have it, with its slash
     re_path(r"^lti_consumer/v1/start_proctoring_assessment/?\Z", browser.start_assessment, name="start-assessment"),
-    re_path(r"^lti_consumer/v1/token/(?P<config_id>[0-9a-fA-F-]{32,36})/?\Z", services.token, name="token"),
-    re_path(
-        r"^lti_consumer/v1/public_keysets/(?P<config_id>[0-9a-fA-F-]{32,36})/?\Z", services.key_set, name="key-set"
-    ),
-    re_path(r"^(?P<tool_id>[0-9]{1,9})/acs/?\Z", services.control, name="acs"),
+    re_path(r"^lti_consumer/v1/token/(?P<config_id>[^/]+)/?\Z", services.token, name="token"),
+    re_path(r"^lti_consumer/v1/public_keysets/(?P<config_id>[^/]+)/?\Z", services.key_set, name="key-set"),
+    re_path(r"^(?P<tool_id>[0-9]{1,19})/acs/?\Z", services.control, name="acs"),
 ]

@@ -5,20 +5,18 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from edx_exams.apps.core.exceptions import ExamBaseException
-from edx_exams.apps.lti import addresses, launches, toolkeys
+from edx_exams.apps.lti import addresses, launches, sessions, toolkeys
 from edx_exams.apps.lti.assertions import Refused, read_start_assessment
-from edx_exams.apps.lti.keys import KeyLocked
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool
 from edx_exams.apps.lti.views import pages
+from edx_exams.apps.lti.views.failures import MALFORMED, UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +56,10 @@ def browser_endpoint(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except (DatabaseError, InterfaceError, ExamBaseException, KeyLocked) as error:
+        except MALFORMED as error:
+            log.warning("A step of a launch was refused: %s", type(error).__name__)
+            return pages.refusal(request, _("The proctoring tool sent something that cannot be read."))
+        except UNAVAILABLE as error:
             log.error("A step of a launch failed: %s", type(error).__name__)
             return pages.away(request)
 
@@ -76,6 +77,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     parameters = request.POST if request.method == "POST" else request.GET
     tool = enabled_tool(client_id__exactly=parameters.get("client_id", ""))
     if tool is None:
+        log.warning("Launch refused: client_id is not known")
         return pages.refusal(request, _("We do not know this proctoring tool (client_id)."))
     redirect_uri = parameters.get("redirect_uri", "")
     if redirect_uri not in tool.allowed_redirect_uris:
@@ -85,7 +87,8 @@ def authorize(request: HttpRequest) -> HttpResponse:
         )
     try:
         _require_well_formed(parameters)
-        if not launches.has_session(request):
+        if not sessions.has_session(request):
+            log.warning("Launch held up: the browser sent no session (LTI tool %d)", tool.pk)
             return pages.no_cookies(request, addresses.address("launch"), _once(parameters))
         return _send_id_token(request, tool, parameters)
     except OidcError as error:
@@ -136,7 +139,8 @@ def _send_id_token(request: HttpRequest, tool: LtiTool, parameters: QueryDict) -
 def start_assessment(request: HttpRequest) -> HttpResponse:
     """The tool's LtiStartAssessment, brought by the browser: Proctoring Services 1.0, “Start Assessment Message”."""
     message = request.POST.get("JWT", "")
-    if not launches.has_session(request):
+    if not sessions.has_session(request):
+        log.warning("LtiStartAssessment held up: the browser sent no session")
         return pages.no_cookies(request, addresses.address("start-assessment"), {"JWT": message})
     tool_id: int | None = None
     try:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from edx_exams.apps.lti.middleware import mark_as_tool_page, tool_page
+from edx_exams.apps.lti.views.failures import RETRY_AFTER
 
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
@@ -51,9 +52,6 @@ def away(request: HttpRequest) -> HttpResponse:
     response = refusal(request, _("We cannot do this right now. Nothing has changed; please try again."), status=503)
     response["Retry-After"] = RETRY_AFTER
     return response
-
-
-RETRY_AFTER: Final = "2"  # seconds
 
 
 @tool_page

@@ -141,7 +141,11 @@ class Roster(ExamsAPIView):
             [str(anonymous_id), username]
             for anonymous_id, username in learners.values_list("anonymous_user_id", "username")
         ]
-        return mark_as_tool_page(JsonResponse(pairs, safe=False))
+        return JsonResponse(pairs, safe=False)
+
+    @override
+    def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
+        return mark_as_tool_page(super().finalize_response(request, response, *args, **kwargs))  # type: ignore[arg-type]
 
 
 def _own_attempt(request: AuthenticatedRequest, attempt_id: str) -> ExamAttempt:

@@ -7,20 +7,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.core.exceptions import SuspiciousOperation as Suspicious
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from edx_exams.apps.core.api import control_attempt, control_status
-from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNotExist, ExamBaseException
+from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNotExist
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import access_tokens, addresses, keys
 from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
 from edx_exams.apps.lti.models import LtiTool, enabled_tool
-from edx_exams.apps.lti.views.pages import RETRY_AFTER
+from edx_exams.apps.lti.views.failures import MALFORMED, RETRY_AFTER, UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +48,17 @@ def service(*methods: str) -> Callable[[View], View]:
             try:
                 return _only(methods, request, view)(request, *args, **kwargs)
             except Answer as other:
+                log.warning("A tool's request was refused: %d, %s", other.status, other.body["detail"])
                 return JsonResponse(other.body, status=other.status, headers=other.headers)
-            except (RequestDataTooBig, Suspicious, BadRequest, UnreadablePostError, RawPostDataException):
-                return JsonResponse({"error": "invalid_request", "detail": "The request is malformed."}, status=400)
-            except (DatabaseError, InterfaceError, ExamBaseException, keys.KeyLocked) as error:
+            except MALFORMED as error:
+                log.warning("A tool's request was refused: %s", type(error).__name__)
+                detail = "The request is malformed."
+                body = {"error": "invalid_request", "detail": detail, "errors": {"non_field_errors": [detail]}}
+                return JsonResponse(body, status=400)
+            except UNAVAILABLE as error:
                 log.error("A tool's request failed: %s", type(error).__name__)
-                body = {"error": "temporarily_unavailable", "detail": "This does not work right now. Please try again."}
+                detail = "This does not work right now. Please try again."
+                body = {"error": "temporarily_unavailable", "detail": detail}
                 return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
 
         return csrf_exempt(answer)
@@ -164,6 +165,6 @@ def _no_attempt() -> Answer:
 
 
 def _answer_type(request: HttpRequest) -> str:
-    """The type that the tool asks for; without a wish of its own, that of its request."""
-    accepted = request.headers.get("Accept", "")
-    return next((offered for offered in _CONTROL_TYPES if offered in accepted), request.content_type or CONTROL_TYPE)
+    """The type that the tool likes best; where it does not care, or likes neither, that of its request."""
+    own = request.content_type or CONTROL_TYPE
+    return request.get_preferred_type([own, *_CONTROL_TYPES]) or own

@@ -1,0 +1,23 @@
+"""What may go wrong with any request, whoever sent it: pages and services tell of it each in their own way."""
+
+from typing import Final
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import DatabaseError, InterfaceError
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import RawPostDataException, UnreadablePostError
+
+from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.lti.keys import KeyLocked
+
+#: The request cannot be read: too large, broken off, no form though it says so.
+MALFORMED: Final = (
+    BadRequest,
+    MultiPartParserError,
+    RawPostDataException,
+    SuspiciousOperation,
+    UnreadablePostError,
+)
+#: We cannot work for the moment.
+UNAVAILABLE: Final = (DatabaseError, InterfaceError, ExamBaseException, KeyLocked)
+RETRY_AFTER: Final = "2"  # seconds

@@ -1,0 +1,164 @@
+"""What browsers do on the way to a tool and back, and what must go on working in their other tabs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from edx_exams.apps.core.api import get_attempt_to_change
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.lti.models import LtiLaunch, LtiTool
+from tests.conftest import CountStatements, person
+from tests.factories import UserFactory, make_attempt
+from tests.lti.test_platform import assert_frameable
+from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, form_of, query_of
+
+pytestmark = pytest.mark.django_db
+
+
+def by_cookies(user: User) -> Browser:
+    """A browser as it is: the LMS's cookies say who one is, and CSRF tokens count."""
+    browser = Browser(user)
+    browser.handler.enforce_csrf_checks = True
+    browser.cookies.load(person(user).cookies())
+    return browser
+
+
+def test_the_exam_that_is_open_in_another_tab_goes_on_after_a_launch(attempt: ExamAttempt) -> None:
+    browser = by_cookies(attempt.user)
+    token = browser.get("/csrf/api/v1/token").json()["csrfToken"]
+    for _ in range(2):
+        assert browser.get(f"/lti/start_proctoring/{attempt.pk}").status_code == 302
+    started = browser.put(
+        f"/api/v1/exams/attempt/{attempt.pk}",
+        {"action": "start"},
+        content_type="application/json",
+        headers={"X-CSRFToken": token},
+    )
+    assert started.status_code == 200, started.content
+
+
+def test_a_launch_of_another_person_takes_the_session_over(
+    attempt: ExamAttempt, exam: Exam, settings: Settings
+) -> None:
+    browser = by_cookies(attempt.user)
+    browser.get(f"/lti/start_proctoring/{attempt.pk}")
+    first = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    other = UserFactory.create()
+    browser.cookies.load(person(other).cookies())
+    browser.get(f"/lti/start_proctoring/{make_attempt(exam, other).pk}")
+    assert browser.cookies[settings.SESSION_COOKIE_NAME].value != first
+    hashes = list(LtiLaunch.objects.order_by("pk").values_list("session_hash", flat=True))
+    assert len(set(hashes)) == 2
+
+
+def test_a_session_is_made_anew_when_somebody_signs_in(attempt: ExamAttempt, settings: Settings) -> None:
+    """Nobody can plant a session in a browser and share it afterwards."""
+    browser = by_cookies(attempt.user)
+    planted = Client()
+    planted.session.save()
+    key = str(planted.session.session_key)
+    browser.cookies[settings.SESSION_COOKIE_NAME] = key
+    browser.get(f"/lti/start_proctoring/{attempt.pk}")
+    assert browser.cookies[settings.SESSION_COOKIE_NAME].value != key
+
+
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "too many fields": (b"&".join(b"a%d=1" % number for number in range(1100)), "application/x-www-form-urlencoded"),
+    "too large": (b"JWT=" + b"x" * 2_700_000, "application/x-www-form-urlencoded"),
+    "no boundary": (b"--x\r\nfoo", "multipart/form-data; boundary="),
+    "a boundary of bytes": (b"garbage", "multipart/form-data; boundary=\xc3\xa9"),
+    "another encoding": (b"JWT=x", "application/x-www-form-urlencoded; charset=utf-16"),
+    "an unknown encoding": (b"JWT=x", "application/x-www-form-urlencoded; charset=bogus"),
+    "no text": (b"JWT=%ff%00&client_id=%ff%00", "application/x-www-form-urlencoded"),
+    "no form": (b"{}", "application/json"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize("path", [AUTHORIZE, START_ASSESSMENT])
+def test_a_form_that_cannot_be_read_is_refused_by_a_page_that_may_be_framed(
+    browser: Browser, attempt: ExamAttempt, path: str, what: str
+) -> None:
+    browser.start(attempt)
+    body, content_type = UNREADABLE[what]
+    response = browser.generic("POST", path, body, content_type)
+    assert response.status_code == 400
+    assert "<h1>" in response.content.decode()
+    assert_frameable(response)
+    assert get_attempt_to_change(attempt.pk).status == "download_software_clicked"
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_a_request_of_a_tools_server_that_cannot_be_read_is_refused_in_json(vendor: Vendor, what: str) -> None:
+    body, content_type = UNREADABLE[what]
+    token, acs = f"/lti/lti_consumer/v1/token/{vendor.tool.config_id}", f"/lti/{vendor.tool.pk}/acs"
+    for path, sent_as in ((token, content_type), (acs, content_type), (acs, "application/json")):
+        headers = {"Authorization": f"Bearer {vendor.access_token()}"}
+        answer = Client().generic("POST", path, body, sent_as, headers=headers)
+        assert answer.status_code in (400, 415), (path, sent_as)
+        assert answer.json().get("error") or answer.json()["detail"]
+
+
+def _without_login_url(tool: LtiTool) -> None:
+    tool.oidc_login_url = ""
+
+
+def _without_launch_url(tool: LtiTool) -> None:
+    tool.launch_url = ""
+
+
+@pytest.mark.parametrize("spoil", [_without_login_url, _without_launch_url])
+def test_a_tool_without_an_address_is_not_launched(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor, spoil: Callable[[LtiTool], None]
+) -> None:
+    """As an imported registration may be."""
+    spoil(vendor.tool)
+    vendor.tool.save()
+    assert browser.follow(f"/lti/start_proctoring/{attempt.pk}").status_code == 400
+    assert get_attempt_to_change(attempt.pk).status == "created"
+
+
+def test_the_end_of_an_attempt_that_was_deleted_behind_our_back_is_not_told(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor
+) -> None:
+    """The earlier service deletes attempts during a deploy, and knows nothing of launches."""
+    browser.answer(vendor.start_assessment(browser.launch(attempt, vendor)))
+    told = query_of(browser.follow(f"/lti/end_assessment/{attempt.pk}"))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM exams_examattempt WHERE id = %s", [attempt.pk])
+    fields = form_of(browser.authorize(told, vendor)).fields
+    assert fields["error"] == "login_required"
+    assert "id_token" not in fields
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "FOO"])
+def test_no_other_method_does_anything(
+    browser: Browser, attempt: ExamAttempt, exam: Exam, vendor: Vendor, method: str
+) -> None:
+    config_id = vendor.tool.config_id
+    paths = [
+        f"/lti/start_proctoring/{attempt.pk}",
+        f"/lti/end_assessment/{attempt.pk}",
+        f"/lti/exam/{exam.pk}/instructor_tool",
+        AUTHORIZE,
+        START_ASSESSMENT,
+        f"/lti/lti_consumer/v1/token/{config_id}",
+        f"/lti/{vendor.tool.pk}/acs",
+    ]
+    if method != "HEAD":
+        paths += [f"/lti/exam/{exam.pk}/instructor_tool/roster", f"/lti/lti_consumer/v1/public_keysets/{config_id}"]
+    for path in paths:
+        response: Any = browser.generic(method, path, headers=person(attempt.user).authorization())
+        assert response.status_code == 405, path
+    assert get_attempt_to_change(attempt.pk).status == "created"
+
+
+def test_a_relaunch_costs_less_than_the_first(browser: Browser, attempt: ExamAttempt, at_most: CountStatements) -> None:
+    with at_most(30):
+        browser.start(attempt)
+    with at_most(20):
+        browser.start(attempt)
