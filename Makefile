@@ -51,7 +51,7 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-e2e quality lint types imports migrations_check pii_check check_keywords docs selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e quality lint types imports migrations_check pii_check check_keywords docs selfcheck validate
 
 FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e -n auto --maxprocesses=4
 
@@ -64,6 +64,16 @@ coverage: $(call needs,test) ## the same, slower, and which branches no test tak
 
 test-services: $(call needs,services) ## tests against a real database server, which they start and end themselves
 	@$(PY) -m pytest tests/services $(PYTEST_ARGS)
+
+# In full, which takes hours: EXAMS_TEST_FAULT_SECONDS=60 EXAMS_TEST_FAULT_KILLS=20 EXAMS_TEST_FAULT_RUNS=3
+test-faults: $(call needs,services) ## everything that can break does, under load, and no event is lost: prints a table
+	@$(PY) -m pytest tests/services/test_faults.py $(PYTEST_ARGS)
+
+services.up: $(call needs,services) ## MariaDB, Kafka and a schema registry on this machine, under var/
+	@$(PY) -m tests.services up
+
+services.down: $(call needs,services) ## end them; what is in them stays
+	@$(PY) -m tests.services down
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)

@@ -109,6 +109,11 @@ class JavaServer:
         except FileNotFoundError:
             return None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there, whoever started it."""
+        return self.pid is not None
+
     def stop(self) -> None:
         """
         End the server as a service manager does, and wait until it has gone. No server: nothing to do.

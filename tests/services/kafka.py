@@ -1,22 +1,16 @@
 """
 An Apache Kafka broker of our own, in KRaft mode, on the loopback interface.
 
-Tests get one from the fixture ``kafka``. People run ``python -m tests.services.kafka up`` and ``down``: between the two
-it stays up, under ``var/``. Wants Java 17 or newer and Maven.
+Tests get one from the fixture ``bus``, people from ``make services.up``. Wants Java 17 or newer and Maven.
 """
 
-import argparse
 import socket
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.services.java import HEAP, JavaFailed, JavaMissing, JavaServer, program, run
+from tests.services.java import HEAP, JavaServer, program, run
 from tests.services.mariadb import HOST, free_port
 
-PORT_FOR_PEOPLE: Final = 19092
-DIRECTORY_FOR_PEOPLE: Final = Path(__file__).resolve().parents[2] / "var" / "kafka"
 PARTITIONS: Final = 3
 
 _POM: Final = Path(__file__).with_name("kafka.pom.xml")
@@ -91,27 +85,3 @@ def _libraries() -> Path:
             run(["mvn", "-B", "-q", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"])
     return directory
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start or stop the broker that people use between test runs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.services.kafka", description=__doc__)
-    parser.add_argument("action", choices=["up", "down"])
-    parser.add_argument("--directory", type=Path, default=DIRECTORY_FOR_PEOPLE)
-    parser.add_argument("--port", type=int, default=PORT_FOR_PEOPLE)
-    given = parser.parse_args(arguments)
-    server = Kafka(given.directory, given.port)
-    try:
-        if given.action == "down":
-            server.stop()
-            print("Kafka is down.")
-            return 0
-        server.start()
-    except (JavaMissing, JavaFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f'Kafka is up: EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = "{server.address}"')
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,18 +1,15 @@
 """
 A MariaDB server of our own, in a directory of its own, on the loopback interface.
 
-Tests get one from the fixture ``mariadb``. People run ``python -m tests.services.mariadb up`` and ``down``: between the
-two it stays up, under ``var/``.
+Tests get one from the fixture ``mariadb``, people from ``make services.up``.
 """
 
-import argparse
 import getpass
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +18,6 @@ from typing import Final
 USER: Final = "exams"
 PASSWORD: Final = "exams"
 HOST: Final = "127.0.0.1"
-
-PORT_FOR_PEOPLE: Final = 13306
-DIRECTORY_FOR_PEOPLE: Final = Path(__file__).resolve().parents[2] / "var" / "mariadb"
 
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 30
@@ -129,6 +123,11 @@ class MariaDB:
                 raise MariaDBFailed(f"mariadbd (pid {pid}) does not end")
             time.sleep(0.05)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it answers, whoever started it."""
+        return self._answers()
+
     def create_database(self, name: str) -> None:
         """Make an empty database; one of that name is dropped first."""
         self.execute(f"DROP DATABASE IF EXISTS `{name}`; CREATE DATABASE `{name}`")
@@ -192,32 +191,3 @@ def _program(name: str) -> str | None:
     # Debian keeps the server where only root's PATH looks.
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start or stop the server that people use between test runs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.services.mariadb", description=__doc__)
-    parser.add_argument("action", choices=["up", "down"])
-    parser.add_argument("--directory", type=Path, default=DIRECTORY_FOR_PEOPLE)
-    parser.add_argument("--port", type=int, default=PORT_FOR_PEOPLE)
-    given = parser.parse_args(arguments)
-    server = MariaDB(given.directory, given.port)
-    try:
-        if given.action == "down":
-            server.stop()
-            print("MariaDB is down.")
-            return 0
-        server.start()
-        server.execute("CREATE DATABASE IF NOT EXISTS exams")
-    except (MariaDBMissing, MariaDBFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(
-        f"MariaDB is up. The service on it, once migrated in the same way:\n"
-        f"  DJANGO_SETTINGS_MODULE=tests.services.settings EXAMS_TEST_ENGINE=mysql EXAMS_TEST_NAME=exams "
-        f"EXAMS_TEST_PORT={server.port} python manage.py runserver"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,24 +1,17 @@
 """
 A schema registry of our own: Apicurio Registry, whose Confluent-compatible API is what Kafka's clients speak.
 
-Tests get one from the fixture ``registry``. People run ``python -m tests.services.registry up`` and ``down``: between
-the two it stays up, under ``var/``. Wants Java 17 or newer and Maven.
+Tests get one from the fixture ``bus``, people from ``make services.up``. Wants Java 17 or newer and Maven.
 """
 
-import argparse
-import sys
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.services.java import HEAP, JavaFailed, JavaMissing, JavaServer, program, run
+from tests.services.java import HEAP, JavaServer, program, run
 from tests.services.mariadb import HOST, free_port
-
-PORT_FOR_PEOPLE: Final = 18081
-DIRECTORY_FOR_PEOPLE: Final = Path(__file__).resolve().parents[2] / "var" / "registry"
 
 #: Newer ones want Java 21.
 VERSION: Final = "3.0.9"
@@ -80,27 +73,3 @@ def _jar() -> Path:
             archive.unlink()
     return directory / f"apicurio-registry-app-{VERSION}-runner.jar"
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start or stop the registry that people use between test runs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.services.registry", description=__doc__)
-    parser.add_argument("action", choices=["up", "down"])
-    parser.add_argument("--directory", type=Path, default=DIRECTORY_FOR_PEOPLE)
-    parser.add_argument("--port", type=int, default=PORT_FOR_PEOPLE)
-    given = parser.parse_args(arguments)
-    server = Registry(given.directory, given.port)
-    try:
-        if given.action == "down":
-            server.stop()
-            print("The schema registry is down.")
-            return 0
-        server.start()
-    except (JavaMissing, JavaFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f'The schema registry is up: EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = "{server.url}"')
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
