@@ -2,10 +2,11 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -66,12 +67,16 @@ def flood(request: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def key_server() -> Iterator[KeyServer]:
-    """Runs while the block does."""
+def key_server(tls: ssl.SSLContext | None = None) -> Iterator[KeyServer]:
+    """Runs while the block does, with TLS where it is given a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.serve(self)
+
+        def handle(self) -> None:
+            with suppress(ssl.SSLError, ConnectionError):  # the other side may not like our certificate
+                super().handle()
 
         def log_message(self, *args: Any) -> None:
             """Keep quiet."""
@@ -79,7 +84,9 @@ def key_server() -> Iterator[KeyServer]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
     http.block_on_close = False
-    server = KeyServer(f"http://127.0.0.1:{http.server_port}/jwks")
+    if tls:
+        http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
+    server = KeyServer(f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}/jwks")
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -64,6 +64,8 @@ def _fetch(url: str) -> bytes:
         return _bounded(response)
     except TimeoutError:
         raise FetchFailed(f"No answer within {STEP_TIMEOUT:g} seconds.") from None
+    except ssl.SSLCertVerificationError as error:
+        raise FetchFailed(f"The server's certificate is refused: {error.verify_message}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed(f"The connection failed: {type(error).__name__}.") from None
     finally:
