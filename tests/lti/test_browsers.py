@@ -11,7 +11,7 @@ from pytest_django import Settings
 from edx_exams.apps.core.api import get_attempt_to_change
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool
-from tests.conftest import CountStatements, person
+from tests.conftest import person
 from tests.factories import UserFactory, make_attempt
 from tests.lti.test_platform import assert_frameable
 from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, form_of, query_of
@@ -155,10 +155,3 @@ def test_no_other_method_does_anything(
         response: Any = browser.generic(method, path, headers=person(attempt.user).authorization())
         assert response.status_code == 405, path
     assert get_attempt_to_change(attempt.pk).status == "created"
-
-
-def test_a_relaunch_costs_less_than_the_first(browser: Browser, attempt: ExamAttempt, at_most: CountStatements) -> None:
-    with at_most(30):
-        browser.start(attempt)
-    with at_most(20):
-        browser.start(attempt)

@@ -18,7 +18,6 @@ from edx_exams.apps.core.api import (
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction
 from edx_exams.apps.events.models import OutboxEvent
-from tests.conftest import CountStatements
 from tests.factories import COURSE_ID, ConfigurationFactory, make_attempt
 from tests.lti.vendor import CONTROL_TYPE, Vendor, proctored_exam
 
@@ -309,17 +308,6 @@ def test_a_body_is_judged_whole_and_nothing_is_written(vendor: Vendor, running: 
     assert answer.json()["errors"].keys() == {"action", "attempt_number", "incident_time", "incident_severity"}
     assert answer.json()["detail"]
     assert not AssessmentControlResult.objects.exists()
-
-
-@pytest.mark.parametrize("others", [0, 30])
-def test_a_flag_costs_at_most_12_statements_however_many_attempts_there_are(
-    vendor: Vendor, running: ExamAttempt, at_most: CountStatements, others: int
-) -> None:
-    for _ in range(others):
-        make_attempt(running.exam)
-    token = vendor.access_token()
-    with at_most(12):
-        assert vendor.control(running, token=token).status_code == 200
 
 
 def test_severity_is_stored_with_two_places(vendor: Vendor, running: ExamAttempt) -> None:

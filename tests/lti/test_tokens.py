@@ -12,7 +12,7 @@ from pytest_django import Settings
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import addresses, keys
 from edx_exams.apps.lti.models import LtiTool, UsedToken
-from tests.conftest import CountStatements, person
+from tests.conftest import person
 from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, In, Vendor, dated, form_of, rsa_key
 
 pytestmark = pytest.mark.django_db
@@ -251,9 +251,3 @@ def test_no_other_token_that_a_learner_can_have_is_taken(
     id_token = form_of(browser.authorize(browser.start(attempt), vendor)).fields["id_token"]
     for token in (id_token, person(learner).token(), person(learner).token("RS512"), vendor.assertion()):
         assert at_control(vendor, attempt, f"Bearer {token}").status_code == 401
-
-
-def test_a_token_costs_a_bounded_number_of_statements(vendor: Vendor, at_most: CountStatements) -> None:
-    vendor.access_token()
-    with at_most(8):
-        assert vendor.ask_for_token().status_code == 200
