@@ -159,6 +159,20 @@ def test_a_path_below_allowances_is_no_course(as_global_staff: APIClient) -> Non
     assert not Exam.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "course_id",
+    ["x" * 256, f"Acme/BIO101/{'x' * 250}", "Acme/BIO101/2026%00", "Acme/BIO101/2026%0A", "course-v1:A+B+C%E2%80%A8"],
+)
+def test_a_course_id_that_no_table_can_keep_is_404_for_staff(
+    course_id: str, as_global_staff: APIClient, unchanged: Unchanged
+) -> None:
+    nothing = {"provider": None, "escalation_email": None}
+    with unchanged():
+        assert_refused(as_global_staff.patch(f"{API}/configs/course_id/{course_id}", nothing, format="json"), 404)
+        assert_refused(as_global_staff.patch(f"{API}/exams/course_id/{course_id}", [], format="json"), 404)
+        assert_refused(as_global_staff.get(f"{API}/exams/course_id/{course_id}/allowances"), 404)
+
+
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.method == "GET"], ids=str)
 def test_what_a_client_says_it_accepts_makes_no_difference(operation: Operation, as_global_staff: APIClient) -> None:
     exam = ExamFactory.create()

@@ -1,7 +1,8 @@
 """What is served beside the API: health, the answers to errors, and a login for test environments."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_safe
 
 from edx_exams.apps.core import health as health_details
 from edx_exams.apps.core.models import User
@@ -20,6 +20,24 @@ _OK: Final = "OK"
 _UNAVAILABLE: Final = "UNAVAILABLE"
 
 
+def _for_methods(*methods: str) -> Callable[[Callable[[HttpRequest], HttpResponse]], Callable[..., HttpResponse]]:
+    """Decorate a view that has these methods: any other is 405 in JSON, before anybody asks for a CSRF token."""
+
+    def decorate(view: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+        @csrf_exempt
+        @wraps(view)
+        def respond(request: HttpRequest) -> HttpResponse:
+            if request.method in methods:
+                return view(request)
+            detail = f"There is no {request.method} here. There is: {', '.join(methods)}."
+            return JsonResponse({"detail": detail}, status=405, headers={"Allow": ", ".join(methods)})
+
+        return respond
+
+    return decorate
+
+
+@_for_methods("GET", "HEAD")
 def health(request: HttpRequest) -> JsonResponse:
     """Whether the service works: 200, or 503 where the database does not answer. Details inform and decide nothing."""
     database = _OK
@@ -37,6 +55,7 @@ def health(request: HttpRequest) -> JsonResponse:
     )
 
 
+@_for_methods("GET")
 def auto_auth(request: HttpRequest) -> HttpResponse:
     """Log in as a fresh superuser: for test environments, where `ENABLE_AUTO_AUTH` is set."""
     if not settings.ENABLE_AUTO_AUTH:
@@ -46,7 +65,7 @@ def auto_auth(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect("/")
 
 
-@require_safe
+@_for_methods("GET", "HEAD")
 def home(request: HttpRequest) -> HttpResponse:
     """What this is, and where to go from here."""
     return render(request, "home.html")
