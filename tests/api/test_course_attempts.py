@@ -197,6 +197,7 @@ def test_status_filters(as_course_team: APIClient, exam: Exam) -> None:
     [
         "attempt_id", "attempt_status", "start_time", "end_time", "allowed_time_limit_mins", "exam_id", "exam_type",
         "exam_display_name", "username", "submission_time", "severity", "submission_reason",
+        "proctored_review",
     ],
 )  # fmt: skip
 def test_attempts_can_be_ordered_by_any_column(column: str, as_course_team: APIClient) -> None:

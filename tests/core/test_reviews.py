@@ -206,7 +206,7 @@ class TestCells:
         header, line = review_cells(review_rows(attempts_for_review(Selection(COURSE_ID))))
         assert dict(zip(header, line, strict=True))["severity"] is None
 
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
     def test_no_name_runs_as_a_formula(self, start: str) -> None:
         name = f"{start}HYPERLINK(1)"
         OldAttemptFactory.create(exam__exam_name=name, user__username=name)

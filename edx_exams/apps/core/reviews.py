@@ -29,8 +29,10 @@ _REVIEW_FIELDS: Final = {
     "severity": "severity",
     "submission_reason": "reason_code",
 }
-#: Columns by which attempts can be ordered.
+#: Columns of the table that a team downloads.
 COLUMNS: Final = (*_FIELDS, *_REVIEW_FIELDS)
+#: What attempts can be ordered by: all that is shown of them. A review as a whole stands for when it was.
+ORDERINGS: Final = {**_FIELDS, **_REVIEW_FIELDS, "proctored_review": _REVIEW_FIELDS["submission_time"]}
 
 
 class Review(TypedDict):
@@ -79,14 +81,13 @@ def attempts_for_review(selection: Selection) -> QuerySet[ExamAttempt]:
 
 def _ordered(attempts: QuerySet[ExamAttempt], ordering: str) -> QuerySet[ExamAttempt]:
     column = ordering.removeprefix("-")
-    if column in _REVIEW_FIELDS:
-        verdicts = _terminations().filter(attempt=OuterRef("pk"))
-        attempts = attempts.annotate(wanted=Subquery(verdicts.values(_REVIEW_FIELDS[column])[:1]))
-        wished = F("wanted")
-    elif column:
-        wished = F(_FIELDS[column])
-    else:
+    if not column:
         return attempts.order_by("-created", "-pk")
+    wished = F(ORDERINGS[column])
+    if column not in _FIELDS:
+        verdicts = _terminations().filter(attempt=OuterRef("pk"))
+        attempts = attempts.annotate(wanted=Subquery(verdicts.values(ORDERINGS[column])[:1]))
+        wished = F("wanted")
     by = wished.desc(nulls_last=True) if ordering.startswith("-") else wished.asc(nulls_last=True)
     return attempts.order_by(by, "-created", "-pk")
 
@@ -151,8 +152,8 @@ def _incident(result: AssessmentControlResult) -> Incident:
     }
 
 
-#: Characters at the start of a cell that make spreadsheets take it for a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: Characters at the start of a cell that make spreadsheets take it for a formula; the last four are full-width ones.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def review_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:

@@ -14,7 +14,7 @@ from edx_exams.apps.core import keys
 from edx_exams.apps.core.api import get_exam_attempt_time_remaining, get_exam_url_path
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
 from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.reviews import COLUMNS
+from edx_exams.apps.core.reviews import ORDERINGS
 from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
 
 #: Minutes; some nineteen years. A limit and an allowance together still fit an integer column.
@@ -331,7 +331,7 @@ class AttemptsQuerySerializer(Data):
     )
     status = serializers.ChoiceField(choices=ExamAttemptStatus.choices, required=False, allow_blank=True, default="")
     ordering = serializers.ChoiceField(
-        choices=[sign + column for column in COLUMNS for sign in ("", "-")],
+        choices=[sign + column for column in ORDERINGS for sign in ("", "-")],
         required=False,
         allow_blank=True,
         default="",
