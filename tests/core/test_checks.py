@@ -59,7 +59,8 @@ def test_developers_machines_may_have_placeholders(settings: Settings) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "placeholder", [PLACEHOLDER_SECRET, "edx_exams-sso-secret", "edx_exams-backend-service-secret"]
+    "placeholder",
+    [PLACEHOLDER_SECRET, "edx_exams-sso-secret", "edx_exams-backend-service-secret", "local-development-only"],
 )
 def test_each_placeholder_of_a_secret_is_refused_by_name(
     name: str, number: str, placeholder: str, deployment: Settings
