@@ -140,10 +140,11 @@ class TestOwnReset:
             begin_again(attempt, attempt.user)
         assert is_there(attempt)
 
-    def test_an_attempt_whose_time_is_over_is_not_in_progress_any_more(self) -> None:
+    def test_an_attempt_whose_time_is_over_is_submitted_first(self, events_owed: EventsOwed) -> None:
         attempt = overdue_attempt(practice=True)
         reset_own_attempt(attempt, attempt.user)
         assert not is_there(attempt)
+        assert events_owed() == ["submitted", "reset"]
 
 
 class TestBeginningAgain:

@@ -115,6 +115,38 @@ def test_by_the_general_rules_only_what_is_finished_stays_so(
     check(attempt, status if refused else to, trail(attempt), events_owed())
 
 
+@pytest.mark.parametrize("to", ALL)
+@pytest.mark.parametrize("status", FINISHED)
+def test_by_force_what_is_finished_goes_anywhere(
+    status: str, to: str, course_team: User, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt = attempt_that_is(status)
+    assert update_attempt_status(attempt.pk, to, by=course_team, reason="appeal", forced=True) == attempt.pk
+    check(attempt, to, trail(attempt), events_owed())
+    if to in UNFINISHED:
+        assert reloaded(attempt).end_time is None
+        assert ExamAttempt.history.filter(id=attempt.pk).latest("history_id").history_change_reason == "appeal"
+
+
+@pytest.mark.parametrize("to", IN_PROGRESS)
+@pytest.mark.parametrize("forced", [False, True])
+def test_no_rule_lets_two_clocks_of_one_learner_run(to: str, forced: bool, learner: User) -> None:
+    running_attempt(user=learner, exam_name="Midterm")
+    other = make_attempt(user=learner)
+    with pytest.raises(ExamIllegalStatusTransition, match="“Midterm” is in progress"):
+        update_attempt_status(other.pk, to, forced=forced)
+    assert reloaded(other).status == "created"
+
+
+@pytest.mark.parametrize("to", IN_PROGRESS)
+def test_whoever_enters_a_status_in_which_the_clock_runs_starts_it(to: str) -> None:
+    attempt = make_attempt()
+    update_attempt_status(attempt.pk, to)
+    after = reloaded(attempt)
+    assert (after.status, after.allowed_time_limit_mins) == (to, 60)
+    assert after.start_time is not None
+
+
 def test_a_status_that_does_not_exist_is_refused() -> None:
     attempt = attempt_that_is("created")
     with pytest.raises(ExamIllegalStatusTransition, match=r"'finished'.*created, download_software_clicked"):
@@ -182,8 +214,7 @@ def test_what_went_wrong_is_kept_with_an_error_and_cut_to_100_characters(learner
     attempt = running_attempt(user=learner)
     act_as_learner(attempt, LearnerAction.ERROR, learner=learner, detail="camera " * 30)
     reason = ExamAttempt.history.filter(id=attempt.pk).latest("history_id").history_change_reason
-    assert reason.startswith("learner: error: camera camera")
-    assert len(reason) == 100
+    assert reason == ("camera " * 30)[:100]
 
 
 def test_modified_moves_with_each_change(learner: User) -> None:

@@ -205,11 +205,10 @@ def act_as_learner(
     Do what learners may do with their own attempt.
 
     :param attempt: with its exam; what else it says is looked up again under the lock
-    :param detail: what went wrong, kept with an error
+    :param detail: what went wrong, which the history keeps as the reason
     :raises ExamIllegalStatusTransition: not from where the attempt is
     """
-    reason = f"learner: {action}: {detail}" if detail else f"learner: {action}"
-    return carry_out(attempt, LEARNER_MOVES[action], by=learner, reason=reason, now=now)
+    return carry_out(attempt, LEARNER_MOVES[action], by=learner, reason=detail or f"learner: {action}", now=now)
 
 
 def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now: datetime | None = None) -> int:
@@ -221,10 +220,13 @@ def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now:
     return carry_out(attempt, STAFF_MOVES[action], by=staff, reason=f"course staff: {action}", now=now)
 
 
-def update_attempt_status(attempt_id: int, to_status: str, *, by: User | None = None, reason: str = "") -> int:
+def update_attempt_status(
+    attempt_id: int, to_status: str, *, by: User | None = None, reason: str = "", forced: bool = False
+) -> int:
     """
     Move an attempt to a status by the general rules: what is finished stays finished, a start needs a free learner.
 
+    :param forced: even what is finished may become unfinished again
     :returns: the attempt's id
     :raises ExamAttemptDoesNotExist: there is none
     :raises ExamIllegalStatusTransition: the rules refuse it, or there is no such status
@@ -233,7 +235,7 @@ def update_attempt_status(attempt_id: int, to_status: str, *, by: User | None = 
     if to_status not in ExamAttemptStatus.values:
         message = f"There is no status {to_status!r}. There are: {', '.join(ExamAttemptStatus.values)}."
         raise ExamIllegalStatusTransition(message)
-    allowed_from = frozenset(status for status in ExamAttemptStatus.values if may_follow(status, to_status))
+    allowed_from = frozenset(status for status in ExamAttemptStatus.values if forced or may_follow(status, to_status))
     move = Move(ExamAttemptStatus(to_status), allowed_from)
     return carry_out(attempt, move, by=by, reason=reason or f"moved to {to_status}", now=None)
 
@@ -344,34 +346,45 @@ def reset_own_attempt(attempt: ExamAttempt, learner: User, *, now: datetime | No
     :raises ExamPermissionDenied: the exam counts, or the attempt is in progress
     """
     locked = lock_attempt(attempt, by=learner)
-    if obstacle := _obstacle_to_own_reset(locked, now or timezone.now()):
+    submit_if_out_of_time(locked, now or timezone.now())
+    if obstacle := _obstacle_to_own_reset(locked):
         raise ExamPermissionDenied(obstacle)
     _reset(locked, by=learner)
 
 
-@write_transaction
 def begin_again(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> int:
     """
     Reset one's own attempt of a practice or onboarding exam and create a fresh one in its place.
+
+    Where time had run out, the submission is committed even if this is then refused.
 
     :returns: the fresh attempt's id
     :raises ExamIllegalStatusTransition: the exam counts, or the attempt is in progress
     :raises ExamDoesNotExist: the exam has been retired
     """
+    outcome = _begin_again_locked(attempt, learner, now)
+    if isinstance(outcome, ExamBaseException):
+        raise outcome
+    return outcome
+
+
+@write_transaction
+def _begin_again_locked(attempt: ExamAttempt, learner: User, now: datetime | None) -> int | ExamBaseException:
     locked = lock_attempt(attempt, by=learner)
-    if obstacle := _obstacle_to_own_reset(locked, now or timezone.now()):
-        raise ExamIllegalStatusTransition(obstacle)
+    submit_if_out_of_time(locked, now or timezone.now())
+    if obstacle := _obstacle_to_own_reset(locked):
+        return ExamIllegalStatusTransition(obstacle)
     if not Exam.objects.filter(pk=locked.exam_id, is_active=True).exists():
-        raise _no_such_exam(locked.exam_id)
+        return _no_such_exam(locked.exam_id)
     _reset(locked, by=learner)
     return _create(attempt.exam, learner).pk
 
 
-def _obstacle_to_own_reset(attempt: ExamAttempt, now: datetime) -> str | None:
-    """Why learners may not reset this locked attempt themselves."""
+def _obstacle_to_own_reset(attempt: ExamAttempt) -> str | None:
+    """Why learners may not reset this locked attempt themselves, which is submitted if its time is over."""
     if not attempt.exam.kind.is_practice:
         return "Only practice exams can be begun again; this one counts. Its course team can reset the attempt."
-    if attempt.is_in_progress and not attempt.is_out_of_time(now):
+    if attempt.is_in_progress:
         return "This attempt is in progress. It can be reset once it has been submitted."
     return None
 

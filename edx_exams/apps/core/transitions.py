@@ -66,30 +66,37 @@ def _carry_out_locked(
 def _make_move(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime) -> None:
     """Make a move with a locked attempt, or refuse it."""
     status = attempt.status
-    starts = move.to == ExamAttemptStatus.started
-    if (status == move.to and not starts) or status in move.done_already_in:
+    is_start = move.to == ExamAttemptStatus.started
+    if (status == move.to and not is_start) or status in move.done_already_in:
         return
-    if status not in move.allowed_from or (starts and status == move.to):
+    if status not in move.allowed_from or (is_start and status == move.to):
         message = f"An attempt that is {status!r} cannot become {move.to.value!r}."
         raise ExamIllegalStatusTransition(message)
-    if starts:
+    if is_start or (move.to in ExamAttemptStatus.in_progress_statuses and not attempt.is_in_progress):
         attempt.exam.refresh_from_db()  # its time limit and due date may have just changed
         others = ExamAttempt.objects.filter(
             user_id=attempt.user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
         ).exclude(pk=attempt.pk)
-        start_attempt(attempt, list(others.select_related("exam")), by=by, now=now, reason=reason)
+        start_attempt(attempt, list(others.select_related("exam")), by=by, now=now, reason=reason, status=move.to)
     else:
         enter_status(attempt, move.to, by=by, reason=reason, now=now)
 
 
 def start_attempt(
-    attempt: ExamAttempt, running: list[ExamAttempt], *, by: User | None, now: datetime, reason: str = "started"
+    attempt: ExamAttempt,
+    running: list[ExamAttempt],
+    *,
+    by: User | None,
+    now: datetime,
+    reason: str = "started",
+    status: ExamAttemptStatus = ExamAttemptStatus.started,
 ) -> None:
     """
     Start the clock of a locked attempt, or let it go on.
 
     :param running: the learner's other attempts in progress; those whose time is over are submitted, any other is an
         obstacle
+    :param status: one in which the clock runs
     """
     if attempt.paused_at is not None:
         message = "The proctor has paused this exam. It goes on when the proctor resumes it."
@@ -110,7 +117,7 @@ def start_attempt(
         attempt.start_time = now
         attempt.allowed_time_limit_mins = minutes_allowed(attempt.exam, attempt.user_id, start=now)
         fields = ["start_time", "allowed_time_limit_mins"]
-    enter_status(attempt, ExamAttemptStatus.started, by=by, reason=reason, now=now, changed=fields)
+    enter_status(attempt, status, by=by, reason=reason, now=now, changed=fields)
 
 
 def enter_status(
@@ -135,6 +142,9 @@ def enter_status(
     fields = ["status", *changed]
     if outcome.stops_clock:
         attempt.end_time = now
+        fields.append("end_time")
+    elif attempt.end_time is not None and status in ExamAttemptStatus.incomplete_statuses:
+        attempt.end_time = None  # opened again, by force
         fields.append("end_time")
     fields += end_pause(attempt, now)
     save_with_history(attempt, fields, by=by, reason=reason)

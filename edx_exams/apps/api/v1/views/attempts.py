@@ -135,7 +135,8 @@ class LatestAttempt(ExamsAPIView):
         One whose time is over is submitted first. A learner without a running attempt here may have an active one in
         another exam system of the platform: that is shown then.
         """
-        exam = get_exam_by_content_id(request.query_params.get("content_id", ""))
+        # A plus sign that was not percent-encoded reads as a blank in a query; no usage key holds a blank.
+        exam = get_exam_by_content_id(request.query_params.get("content_id", "").replace(" ", "+"))
         if exam:
             attempt = get_current_exam_attempt(request.user.pk, exam.pk)
         else:
