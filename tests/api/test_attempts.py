@@ -300,9 +300,13 @@ def test_course_staff_have_two_actions_only(as_course_team: APIClient, learner: 
             assert_refused(act(as_course_team, attempt, action), 400)
 
 
-def test_staff_take_exams_too(as_course_team: APIClient, course_team: User) -> None:
+def test_course_staff_have_these_two_for_their_own_attempt_as_well(
+    as_course_team: APIClient, course_team: User, unchanged: Unchanged
+) -> None:
     attempt = running_attempt(user=course_team)
-    assert act(as_course_team, attempt, "submit").status_code == 200
+    with unchanged():
+        for action in (*LearnerAction, "reset_attempt"):
+            assert_refused(act(as_course_team, attempt, action), 400)
     assert act(as_course_team, attempt, "verify").status_code == 200
     assert status_of(attempt) == "verified"
 

@@ -77,17 +77,17 @@ class Attempt(ExamsAPIView):
         `reset_attempt` answers the id of the fresh attempt.
         """
         wanted = self.validated(serializers.AttemptActionSerializer(data=request.data))
-        attempt, is_own, is_staff = _attempt_and_caller(request, attempt_id)
+        attempt, is_staff = _attempt_and_caller(request, attempt_id)
         action = wanted["action"]
         if is_staff and action in StaffAction:
             changed = act_as_staff(attempt, StaffAction(action), staff=request.user)
-        elif is_own and action in LearnerAction:
+        elif not is_staff and action in LearnerAction:
             detail = wanted["detail"] or "" if action == LearnerAction.ERROR else ""
             changed = act_as_learner(attempt, LearnerAction(action), learner=request.user, detail=detail)
-        elif is_own and action == RESET_ACTION:
+        elif not is_staff and action == RESET_ACTION:
             changed = begin_again(attempt, request.user)
         else:
-            yours = [*(_LEARNER_ACTIONS if is_own else ()), *(StaffAction if is_staff else ())]
+            yours = StaffAction if is_staff else _LEARNER_ACTIONS
             message = f"This is no action of yours for this attempt. Yours are: {', '.join(yours)}."
             raise UnknownAction(message)
         return Response({"exam_attempt_id": changed})
@@ -95,7 +95,7 @@ class Attempt(ExamsAPIView):
     @extend_schema(operation_id="reset_attempt", request=None, responses={204: None})
     def delete(self, request: AuthenticatedRequest, attempt_id: str) -> Response:
         """Delete an attempt so that its learner can begin again. Learners may for practice exams."""
-        attempt, _, is_staff = _attempt_and_caller(request, attempt_id)
+        attempt, is_staff = _attempt_and_caller(request, attempt_id)
         if is_staff:
             reset_exam_attempt(attempt, request.user)
         else:
@@ -103,19 +103,18 @@ class Attempt(ExamsAPIView):
         return Response(status=204)
 
 
-def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple[ExamAttempt, bool, bool]:
+def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple[ExamAttempt, bool]:
     """
-    The attempt, whether it is the caller's own, and whether the caller is staff of its course.
+    The attempt, and whether the caller is staff of its course, even where it is their own; else it is their own.
 
     :raises ExamAttemptDoesNotExist: there is none
     :raises ExamPermissionDenied: it is neither; the refusal says no more than that of an attempt that does not exist
     """
     attempt = get_attempt_to_change(int(attempt_id))
-    is_own = attempt.user_id == request.user.pk
     is_staff = is_course_staff(request.user, attempt.exam.course_id)
-    if not (is_own or is_staff):
+    if not is_staff and attempt.user_id != request.user.pk:
         raise ExamPermissionDenied(str(no_such_attempt(attempt.pk)))
-    return attempt, is_own, is_staff
+    return attempt, is_staff
 
 
 class LatestAttempt(ExamsAPIView):
