@@ -6,115 +6,33 @@ Tools under twenty simultaneous requests, and launches over eight workers that s
 
 import json
 import os
+import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, urlencode, urlsplit
 
-import jwt
 import pytest
-import requests
 from pylti1p3.registration import Registration
 from pylti1p3.service_connector import ServiceConnector
 from pytest_django.plugin import DjangoDbBlocker
 
-from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, ProctoringProvider
-from edx_exams.apps.events.models import OutboxEvent
-from edx_exams.apps.lti import keys
-from edx_exams.apps.lti.models import LtiTool
-from tests.lti.vendor import (
-    AUTHORIZE,
-    CONTROL_TYPE,
-    SCOPE,
-    START_ASSESSMENT,
-    Form,
-    Vendor,
-    pem_of,
-    private_pem_of,
-    rsa_key,
-)
+from tests.lti.vendor import AP, CONTROL_TYPE, LTI, SCOPE, Form, private_pem_of
 from tests.services.conftest import ServiceOn
-from tests.services.courses import Attempt, Course, act
+from tests.services.courses import Course, act
 from tests.services.databases import on_mariadb, on_sqlite
 from tests.services.invariants import anomalies
+from tests.services.lti_stage import Stage, staged, told_by
 from tests.services.mariadb import MariaDB
 from tests.services.server import Answer, Call, Service
 from tests.services.tally import Tally
 
 pytestmark = pytest.mark.services
 
+SECONDS_FOR_NEW_WORKERS: Final = 30
+LAUNCHES: Final = 8
 ROUNDS: Final = int(os.environ.get("EXAMS_TEST_LTI_ROUNDS", "5"))
-PROVIDER: Final = "lti_vendor"
-FORM: Final = "application/x-www-form-urlencoded"
-
-
-class Stage:
-    """The service, a vendor registered with it, and a course whose exams the vendor proctors."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.alias = service.database.alias
-        tool = LtiTool.objects.using(self.alias).get()
-        self.vendor = Vendor(tool, rsa_key("vendor"))
-
-    def course(self) -> Course:
-        course = Course(self.service)
-        course.service.expect(course.patch_config(PROVIDER), 204)
-        return course
-
-    def row(self, attempt: Attempt) -> ExamAttempt:
-        return ExamAttempt.objects.using(self.alias).select_related("exam", "user").get(pk=attempt.id)
-
-    def form(self, path: str, fields: dict[str, str], cookie: str = "") -> Call:
-        headers = {"Content-Type": FORM, **({"Cookie": cookie} if cookie else {})}
-        return Call("POST", path, body=urlencode(fields).encode(), headers=headers)
-
-    def token_request(self, assertion: str | None = None) -> Call:
-        path = f"/lti/lti_consumer/v1/token/{self.vendor.tool.config_id}"
-        return self.form(path, self.vendor.token_form(assertion))
-
-    def control(self, attempt: Attempt, action: str, **fields: Any) -> Call:
-        token = self.service.expect(self.token_request(), 200).json["access_token"]
-        body = self.vendor.control_body(self.row(attempt), action, **fields)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": CONTROL_TYPE}
-        return Call("POST", f"/lti/{self.vendor.tool.pk}/acs", body=body, headers=headers)
-
-    def depart(self, attempt: Attempt) -> tuple[dict[str, str], str]:
-        """The learner sets out; what the tool is told, and the browser's session cookie."""
-        answer = self.service.expect(Call("GET", f"/lti/start_proctoring/{attempt.id}", attempt.learner), 302)
-        told = {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
-        return told, answer.headers["set-cookie"].partition(";")[0]
-
-    def authentication_request(self, told: dict[str, str], cookie: str) -> Call:
-        fields = {
-            "scope": "openid",
-            "response_type": "id_token",
-            "response_mode": "form_post",
-            "client_id": self.vendor.tool.client_id,
-            "redirect_uri": self.vendor.tool.launch_url,
-            "nonce": "n",
-            "state": "s",
-            "login_hint": told["login_hint"],
-            "lti_message_hint": told["lti_message_hint"],
-        }
-        return self.form(AUTHORIZE, fields, cookie)
-
-    def launched(self, attempt: Attempt) -> tuple[dict[str, Any], str]:
-        told, cookie = self.depart(attempt)
-        answer = self.service.expect(self.authentication_request(told, cookie), 200)
-        token = Form(answer.content.decode()).fields["id_token"]
-        return jwt.decode(token, options={"verify_signature": False}), cookie
-
-    def answer(self, message: str, cookie: str) -> Call:
-        return self.form(START_ASSESSMENT, {"JWT": message}, cookie)
-
-    def results(self, attempt: Attempt) -> Counter[str]:
-        of_it = AssessmentControlResult.objects.using(self.alias).filter(attempt_id=attempt.id)
-        return Counter(of_it.values_list("action_type", flat=True))
-
-    def events(self, course: Course) -> list[str]:
-        of_it = OutboxEvent.objects.using(self.alias).filter(data__exam_attempt__course_key=course.id).order_by("pk")
-        return [name.split(".")[-2] for name in of_it.values_list("event_type", flat=True)]
 
 
 def statuses(answers: list[Answer]) -> dict[int, int]:
@@ -133,7 +51,7 @@ def terminate_a_submitted_attempt(stage: Stage, course: Course) -> list[str]:
         answers=(statuses(answers), {200: 20}),
         status=(stage.row(attempt).status, "verified"),
         results=(stage.results(attempt), {"terminate": 1}),
-        events=(stage.events(course), ["submitted", "verified"]),
+        events=(stage.events(course.id), ["submitted", "verified"]),
     )
 
 
@@ -146,7 +64,7 @@ def terminate_a_running_attempt_while_its_learner_submits(stage: Stage, course: 
         answers=(statuses(tool), {200: 10}),
         status=(stage.row(attempt).status, "verified"),
         results=(stage.results(attempt), {"terminate": 1}),
-        events=(stage.events(course), ["submitted", "verified"]),
+        events=(stage.events(course.id), ["submitted", "verified"]),
     )
 
 
@@ -190,11 +108,11 @@ def ten_learners_launch_step_by_step(stage: Stage, course: Course) -> list[str]:
     """Each request goes to whichever worker is free, and none remembers anything of the one before."""
     exam = course.exam(exam_type="proctored")
     attempts = [course.attempt(exam, course.learner()) for _ in range(10)]
-    departures = [stage.depart(attempt) for attempt in attempts]
+    departures, key_set = [stage.depart(attempt) for attempt in attempts], stage.key_set(stage.vendor)
     issued = course.at_once([stage.authentication_request(*departure) for departure in departures])
     messages = []
     for answer, (_, cookie) in zip(issued, departures, strict=True):
-        launch = jwt.decode(Form(answer.content.decode()).fields["id_token"], options={"verify_signature": False})
+        launch = stage.vendor.read_launch(Form(answer.content.decode()), key_set)
         messages.append(stage.answer(stage.vendor.start_assessment(launch), cookie))
     answers = course.at_once(messages)
     ready = Counter(stage.row(attempt).status for attempt in attempts)
@@ -229,20 +147,8 @@ def stage(
         name = "lti_rc" if read_committed else "lti_rr"
         mariadb.create_database(name)
         database = on_mariadb(mariadb, name, "read committed" if read_committed else "repeatable read")
-    database.migrate()
-    service = service_on(database)
-    with django_db_blocker.unblock(), database.connected():
-        tool = LtiTool.objects.using(database.alias).create(
-            oidc_login_url="https://vendor.example.com/login",
-            launch_url="https://vendor.example.com/launch",
-            public_key=pem_of(rsa_key("vendor")),
-        )
-        keys.store_key(tool, rsa_key("platform for vendor"), using=database.alias)
-        ProctoringProvider.objects.using(database.alias).create(
-            name=PROVIDER, verbose_name=PROVIDER, lti_configuration_id=str(tool.pk)
-        )
-        yield Stage(service)
-    service.stop()
+    with staged(database, service_on, django_db_blocker) as stage:
+        yield stage
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
@@ -257,14 +163,54 @@ def test_simultaneous_requests_of_tools_leave_no_anomaly(
     assert not line.anomalies, "\n".join([*line.anomalies[:20], stage.service.log_tail()])
 
 
+def workers(service: Service) -> set[int]:
+    """The processes that answer requests at this moment."""
+    assert service._process is not None
+    master = service._process.pid
+    return {int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()}
+
+
+def all_workers_anew(service: Service) -> None:
+    """Each process gives way to a new one: whatever it held in memory, caches and sessions included, is gone."""
+    before = workers(service)
+    assert service._process is not None
+    service._process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + SECONDS_FOR_NEW_WORKERS
+    while (now := workers(service)) & before or len(now) < service.workers:
+        assert time.monotonic() < deadline, service.log_tail()
+        time.sleep(0.05)
+    service.expect(Call("GET", "/health/"), 200)
+
+
+def test_no_process_that_served_one_step_of_a_launch_is_needed_for_the_next(stage: Stage) -> None:
+    """Deploys in the middle of launches, eight workers and no sticky sessions: all of them come through."""
+    course, vendor = stage.course(), stage.vendor
+    exam = course.exam(exam_type="proctored")
+    attempts = [course.attempt(exam, course.learner()) for _ in range(LAUNCHES)]
+
+    departures = [stage.depart(attempt) for attempt in attempts]
+    all_workers_anew(stage.service)
+    launches = [(stage.bring(told, cookie), cookie) for told, cookie in departures]
+    all_workers_anew(stage.service)
+    pages = [stage.service.call(stage.answer(vendor.start_assessment(launch), cookie)) for launch, cookie in launches]
+    assert statuses(pages) == {200: LAUNCHES}
+    all_workers_anew(stage.service)
+    for attempt, (begun, _) in zip(attempts, launches, strict=True):
+        stage.service.expect(act(attempt.learner, attempt, "start"), 200)
+        end = stage.service.expect(Call("GET", f"/lti/end_assessment/{attempt.id}", attempt.learner), 302)
+        cookie = end.headers["set-cookie"].partition(";")[0]
+        ended = stage.bring(told_by(end), cookie)
+        assert ended[f"{LTI}message_type"] == "LtiEndAssessment"
+        assert ended[f"{AP}session_data"] == begun[f"{AP}session_data"]
+    assert {stage.row(attempt).status for attempt in attempts} == {"submitted"}
+    assert not anomalies(course.id, stage.alias)
+
+
 def test_pylti1p3_reads_our_message_and_controls_the_assessment_over_http(stage: Stage) -> None:
     """A tool by other hands: our key set, our token endpoint and our control service, each over a real connection."""
     course, vendor, url = stage.course(), stage.vendor, stage.service.url
     attempt = course.attempt(course.exam(exam_type="proctored"), course.learner())
-    told, cookie = stage.depart(attempt)
-    page = stage.service.expect(stage.authentication_request(told, cookie), 200)
-    key_set = requests.get(f"{url}/lti/lti_consumer/v1/public_keysets/{vendor.tool.config_id}", timeout=10).json()
-    launch = vendor.read_launch(Form(page.content.decode()), key_set, nonce="n")
+    launch, cookie = stage.launched(attempt)
     stage.service.expect(stage.answer(vendor.start_assessment(launch), cookie), 200)
     stage.service.expect(act(attempt.learner, attempt, "start"), 200)
 
@@ -285,7 +231,7 @@ def test_pylti1p3_reads_our_message_and_controls_the_assessment_over_http(stage:
     assert control("flag", incident_severity="0.4", reason_code=2) == {"status": "running", "extra_time": 5}
     assert control("terminate", reason_code=1, incident_severity=0.1) == {"status": "terminated", "extra_time": 5}
     assert stage.row(attempt).status == "verified"
-    assert stage.events(course) == ["submitted", "verified"]
+    assert stage.events(course.id) == ["submitted", "verified"]
 
     ended = stage.service.expect(Call("GET", f"/lti/end_assessment/{attempt.id}", attempt.learner), 302)
     assert ended.headers["location"].startswith(vendor.tool.oidc_login_url), "the tool asked to hear of the end"
