@@ -213,8 +213,10 @@ def test_a_relaunch_does_not_take_an_attempt_back(
     ExamAttempt.objects.filter(pk=running.pk).update(status=further_on)
     launch = browser.launch(running, vendor)
     assert status(running) == further_on
-    assert browser.answer(vendor.start_assessment(launch)).status_code == 200
+    page = browser.answer(vendor.start_assessment(launch))
+    assert page.status_code == 200
     assert status(running) == further_on
+    assert ("Your time is running" in page.content.decode()) == (further_on != "ready_to_start")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,8 @@ def test_a_relaunch_does_not_take_an_attempt_back(
 )
 def test_no_launch_begins_for_a_finished_attempt(browser: Browser, attempt: ExamAttempt, finished: str) -> None:
     ExamAttempt.objects.filter(pk=attempt.pk).update(status=finished)
-    assert browser.follow(f"/lti/start_proctoring/{attempt.pk}").status_code == 403
+    response = browser.follow(f"/lti/start_proctoring/{attempt.pk}")
+    assert (response.status_code, response.json()["detail"][:26]) == (403, "This exam has ended alread")
     assert status(attempt) == finished
     assert not LtiLaunch.objects.exists()
 

@@ -1,6 +1,13 @@
 """What the platform refuses to people, and how their requests end."""
 
+from django.utils.translation import gettext as _
+
 from edx_exams.apps.core.exceptions import ExamBaseException
+
+
+def has_ended() -> str:
+    """What a learner reads who comes back to an exam that is over."""
+    return _("This exam has ended already: it cannot be started any more.")
 
 
 class CannotLaunch(ExamBaseException):
@@ -11,6 +18,9 @@ class LaunchRefused(ExamBaseException):
     """The attempt is where no launch is begun any more."""
 
     http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__(has_ended())
 
 
 class NotNow(ExamBaseException):

@@ -23,6 +23,7 @@ from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import upsert, write_transaction
 from edx_exams.apps.lti import addresses, claims, keys, sessions
 from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
+from edx_exams.apps.lti.exceptions import has_ended
 from edx_exams.apps.lti.models import (
     LAUNCH_LIFETIME,
     LtiLaunch,
@@ -204,11 +205,11 @@ def exam_url(exam: Exam) -> str:
 # The tool's answer
 
 
-def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartAssessment) -> Exam:
+def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartAssessment) -> ExamAttempt:
     """
     Let the assessment begin that the tool says may: all of it happens, or nothing.
 
-    :returns: the exam to go on to
+    :returns: the attempt to go on with, as it was before
     :raises Refused: this message belongs to no launch of this browser's that waits for one
     """
     launch = (
@@ -239,8 +240,8 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     except ExamBaseException as refusal:
         if refusal.http_status >= 500:
             raise
-        raise Refused(_("This exam has ended already: it cannot be started any more."), "status") from None
-    return attempt.exam
+        raise Refused(has_ended(), "status") from None
+    return attempt
 
 
 @write_transaction

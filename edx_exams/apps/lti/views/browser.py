@@ -154,11 +154,11 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
             deployment_id=tool.deployment_id,
             now=timezone.now(),
         )
-        exam = launches.accept_start_assessment(request, tool, start)
+        attempt = launches.accept_start_assessment(request, tool, start)
     except Refused as refusal:
         log.warning("LtiStartAssessment refused: %s (LTI tool %s)", refusal.code, tool_id)
         return pages.refusal(request, str(refusal))
-    return pages.page(request, "ready", {"exam": exam, "url": launches.exam_url(exam)})
+    return pages.page(request, "ready", {"attempt": attempt, "url": launches.exam_url(attempt.exam)})
 
 
 def _sender(message: str) -> LtiTool:

@@ -88,8 +88,8 @@ class StartProctoring(Departure):
         tool = _tool_for(attempt.exam)
         try:
             launch_tool(attempt, request.user)
-        except ExamIllegalStatusTransition as refusal:
-            raise LaunchRefused(str(refusal)) from None
+        except ExamIllegalStatusTransition:
+            raise LaunchRefused from None
         return _depart(request, tool, MessageType.start_proctoring, attempt.exam, attempt)
 
     post = get
