@@ -1,0 +1,226 @@
+"""
+Attacks on launches and on what comes back from them.
+
+Each sets its stage and returns the attack itself, so that only what the attack changes is held against it.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import jwt
+from django.utils import timezone
+
+from edx_exams.apps.lti import keys
+from edx_exams.apps.lti.models import LtiLaunch
+from tests.lti.vendor import In, Vendor, rsa_key
+from tests.services.courses import act
+from tests.services.lti_scene import Blow, Scene
+from tests.services.server import Call
+
+
+def someone_elses_message_hint(scene: Scene) -> Blow:
+    _, victims, _ = scene.departed()
+    _, own, cookie = scene.departed()
+    return lambda: scene.authorize({**own, "lti_message_hint": victims["lti_message_hint"]}, cookie)
+
+
+def someone_elses_login_hint(scene: Scene) -> Blow:
+    _, victims, _ = scene.departed()
+    _, own, cookie = scene.departed()
+    return lambda: scene.authorize({**own, "login_hint": victims["login_hint"]}, cookie)
+
+
+def both_hints_of_someone_else(scene: Scene) -> Blow:
+    _, victims, _ = scene.departed()
+    _, _, cookie = scene.departed()
+    return lambda: scene.authorize(victims, cookie)
+
+
+def a_hint_that_was_used(scene: Scene) -> Blow:
+    _, told, cookie = scene.departed()
+    scene.authorize(told, cookie)
+    return lambda: scene.authorize(told, cookie)
+
+
+def a_hint_that_has_expired(scene: Scene) -> Blow:
+    attempt, told, cookie = scene.departed()
+    of_it = LtiLaunch.objects.using(scene.stage.alias).filter(attempt_id=attempt.id)
+    of_it.update(expires_at=timezone.now() - timedelta(seconds=1))
+    return lambda: scene.authorize(told, cookie)
+
+
+def a_hint_in_another_session_of_the_same_person(scene: Scene) -> Blow:
+    attempt, told, _ = scene.departed()
+    _, other_cookie = scene.stage.depart(attempt)
+    return lambda: scene.authorize(told, other_cookie)
+
+
+def a_hint_without_any_session(scene: Scene) -> Blow:
+    _, told, _ = scene.departed()
+    return lambda: scene.authorize(told, "")
+
+
+def a_hint_at_another_tool(scene: Scene) -> Blow:
+    _, told, cookie = scene.departed()
+    return lambda: scene.authorize(told, cookie, scene.competitor)
+
+
+def a_redirect_uri_that_is_not_registered(scene: Scene) -> Blow:
+    _, told, cookie = scene.departed()
+    return lambda: scene.authorize(told, cookie, redirect_uri="https://evil.example.com/")
+
+
+def no_nonce(scene: Scene) -> Blow:
+    _, told, cookie = scene.departed()
+    return lambda: scene.authorize(told, cookie, nonce=None)
+
+
+def _fetched_ahead(path: str) -> Callable[[Scene], Blow]:
+    def prepare(scene: Scene) -> Blow:
+        attempt = scene.attempt()
+        headers = {"Sec-Purpose": "prefetch;prerender"}
+        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", attempt.learner, headers=headers))
+
+    return prepare
+
+
+def _from_another_site(path: str) -> Callable[[Scene], Blow]:
+    def prepare(scene: Scene) -> Blow:
+        attempt = scene.attempt()
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", attempt.learner, headers=headers))
+
+    return prepare
+
+
+def someone_elses_attempt(scene: Scene) -> Blow:
+    victims, own = scene.running(), scene.attempt()
+    return lambda: scene.send(
+        Call("GET", f"/lti/start_proctoring/{victims.id}", own.learner),
+        Call("GET", f"/lti/end_assessment/{victims.id}", own.learner),
+    )
+
+
+def a_launch_of_a_finished_attempt(scene: Scene) -> Blow:
+    attempt = scene.attempt("submit")
+    return lambda: scene.send(Call("GET", f"/lti/start_proctoring/{attempt.id}", attempt.learner))
+
+
+LAUNCH: Final[dict[str, Callable[[Scene], Blow]]] = {
+    "someone else's lti_message_hint": someone_elses_message_hint,
+    "someone else's login_hint": someone_elses_login_hint,
+    "both of someone else": both_hints_of_someone_else,
+    "a hint used twice": a_hint_that_was_used,
+    "an expired hint": a_hint_that_has_expired,
+    "a hint of another session": a_hint_in_another_session_of_the_same_person,
+    "a hint without a session": a_hint_without_any_session,
+    "a hint of another tool": a_hint_at_another_tool,
+    "redirect_uri not registered": a_redirect_uri_that_is_not_registered,
+    "no nonce": no_nonce,
+    "launch link fetched ahead": _fetched_ahead("start_proctoring"),
+    "end link fetched ahead": _fetched_ahead("end_assessment"),
+    "launch link on another site": _from_another_site("start_proctoring"),
+    "end link on another site": _from_another_site("end_assessment"),
+    "someone else's attempt": someone_elses_attempt,
+    "launch of a finished attempt": a_launch_of_a_finished_attempt,
+}
+
+
+# On the tool's answer
+
+Forge = Callable[[Vendor, dict[str, Any]], str]
+
+
+def unsigned(_: Vendor, claims: dict[str, Any]) -> str:
+    return jwt.encode(claims, "", "none")
+
+
+def _signed_with_the_public_key(vendor: Vendor, claims: dict[str, Any]) -> str:
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+    message = f"{part(b'{"alg": "HS256", "typ": "JWT"}')}.{part(json.dumps(claims).encode())}"
+    return f"{message}.{part(hmac.new(vendor.tool.public_key.encode(), message.encode(), hashlib.sha256).digest())}"
+
+
+FORGED: Final[dict[str, Forge]] = {
+    "alg none": unsigned,
+    "HS256 with the public key": _signed_with_the_public_key,
+    "a stranger's key": lambda vendor, claims: vendor.sign(claims, key=rsa_key("stranger")),
+    "a stranger's key, unknown kid": lambda vendor, claims: vendor.sign(claims, key=rsa_key("stranger"), kid="?"),
+    "another tool's key": lambda vendor, claims: vendor.sign(claims, key=rsa_key("competitor")),
+    "our own key": lambda vendor, claims: keys.sign(vendor.tool, claims),
+    "PS256": lambda vendor, claims: vendor.sign(claims, algorithm="PS256"),
+}
+CLAIMED: Final[dict[str, dict[str, Any]]] = {
+    "expired": {"exp": In(-120)},
+    "not yet valid": {"nbf": In(600)},
+    "issued in the future": {"iat": In(600)},
+    "wrong aud": {"aud": "https://another.example.com"},
+    "wrong iss": {"iss": "https://vendor.example.com"},
+    "wrong azp": {"azp": "someone else"},
+    "wrong deployment": {"deployment_id": "2"},
+    "wrong resource link": {"resource_link": {"id": str(uuid.UUID(int=1))}},
+    "wrong attempt number": {"attempt_number": 2},
+    "wrong session data": {"session_data": "guess"},
+    "wrong message type": {"message_type": "LtiStartProctoring"},
+    "no nonce": {"nonce": None},
+}
+
+
+def _forged(forge: Forge) -> Callable[[Scene], Blow]:
+    def prepare(scene: Scene) -> Blow:
+        _, launch, cookie = scene.launched()
+        message = forge(scene.vendor, scene.vendor.start_assessment_claims(launch))
+        return lambda: scene.answer(message, cookie)
+
+    return prepare
+
+
+def _claimed(changes: dict[str, Any]) -> Callable[[Scene], Blow]:
+    def prepare(scene: Scene) -> Blow:
+        _, launch, cookie = scene.launched()
+        return lambda: scene.answer(scene.vendor.start_assessment(launch, **changes), cookie)
+
+    return prepare
+
+
+def a_replay(scene: Scene) -> Blow:
+    attempt, launch, cookie = scene.launched()
+    message = scene.vendor.start_assessment(launch)
+    assert scene.answer(message, cookie)[0].status == 200
+    scene.stage.service.expect(act(attempt.learner, attempt, "start"), 200)
+    return lambda: scene.answer(message, cookie)
+
+
+def an_answer_in_another_session(scene: Scene) -> Blow:
+    _, launch, _ = scene.launched()
+    _, _, other_cookie = scene.launched()
+    return lambda: scene.answer(scene.vendor.start_assessment(launch), other_cookie)
+
+
+def an_answer_of_another_tool(scene: Scene) -> Blow:
+    _, launch, cookie = scene.launched()
+    return lambda: scene.answer(scene.competitor.start_assessment(launch), cookie)
+
+
+def an_answer_for_a_finished_attempt(scene: Scene) -> Blow:
+    attempt, launch, cookie = scene.launched()
+    scene.stage.service.expect(act(attempt.learner, attempt, "submit"), 200)
+    return lambda: scene.answer(scene.vendor.start_assessment(launch), cookie)
+
+
+ANSWER: Final[dict[str, Callable[[Scene], Blow]]] = {
+    "replayed, attempt running": a_replay,
+    **{name: _claimed(changes) for name, changes in CLAIMED.items()},
+    **{name: _forged(forge) for name, forge in FORGED.items()},
+    "in another session": an_answer_in_another_session,
+    "of another tool": an_answer_of_another_tool,
+    "for a finished attempt": an_answer_for_a_finished_attempt,
+}
