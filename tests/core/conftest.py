@@ -7,9 +7,13 @@ from typing import Any, Final
 
 import pytest
 from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
 
-from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.events.models import OutboxEvent
+from tests.factories import UserFactory
 
 #: A moment at which tests happen that say what time it is.
 NOON: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -63,3 +67,37 @@ def without_one_active_exam_each(db: None) -> None:
     """A database that lets several exams of one content be active, as MySQL and MariaDB do."""
     with connection.cursor() as cursor:
         cursor.execute('DROP INDEX "only one exam instance active"')
+
+
+# The admin
+
+
+def browser_of(user: User) -> Client:
+    """The browser of someone who is logged in."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    """Someone who may do everything in the admin."""
+    return UserFactory.create(username="root", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def browser(superuser: User) -> Client:
+    """The superuser's browser."""
+    return browser_of(superuser)
+
+
+def page(model: type[Model], name: str, *args: Any) -> str:
+    """The path of a page of the admin."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def text_of(response: Any) -> str:
+    """The page that was answered."""
+    assert response.status_code == 200
+    text: str = response.content.decode()
+    return text

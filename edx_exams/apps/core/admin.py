@@ -3,16 +3,21 @@
 from typing import Any, cast, override
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.forms import CharField, Form, ModelForm, TextInput
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
+from edx_exams.apps.core.admin_base import BoundedSearchAdmin, RuledAdmin
 from edx_exams.apps.core.api import reset_exam_attempt, update_attempt_status
-from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.exams import edit_exam, refuse_second_active
+from edx_exams.apps.core.exceptions import ExamBaseException, ExamIsActiveAlready
+from edx_exams.apps.core.history import LONGEST_REASON
 from edx_exams.apps.core.models import (
     AssessmentControlResult,
     CourseExamConfiguration,
@@ -23,7 +28,7 @@ from edx_exams.apps.core.models import (
     StudentAllowance,
     User,
 )
-from edx_exams.apps.core.statuses import may_follow
+from edx_exams.apps.core.statuses import ExamAttemptStatus, may_follow, outcome_of
 
 
 def _who(request: HttpRequest) -> User:
@@ -32,7 +37,7 @@ def _who(request: HttpRequest) -> User:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(BoundedSearchAdmin, DjangoUserAdmin):
     """People."""
 
     list_display = ("username", "email", "full_name", "lms_user_id", "is_staff")
@@ -47,7 +52,7 @@ class UserAdmin(DjangoUserAdmin):
 
 
 @admin.register(CourseStaffRole)
-class CourseStaffRoleAdmin(admin.ModelAdmin):
+class CourseStaffRoleAdmin(BoundedSearchAdmin):
     """Course teams."""
 
     list_display = ("course_id", "user", "role")
@@ -59,7 +64,7 @@ class CourseStaffRoleAdmin(admin.ModelAdmin):
 
 
 @admin.register(ProctoringProvider)
-class ProctoringProviderAdmin(admin.ModelAdmin):
+class ProctoringProviderAdmin(BoundedSearchAdmin):
     """Vendors of proctoring."""
 
     list_display = ("name", "verbose_name", "lti_configuration_id", "org_key")
@@ -68,7 +73,7 @@ class ProctoringProviderAdmin(admin.ModelAdmin):
 
 
 @admin.register(CourseExamConfiguration)
-class CourseExamConfigurationAdmin(admin.ModelAdmin):
+class CourseExamConfigurationAdmin(BoundedSearchAdmin):
     """How courses run their exams. The provider is changed over the API, which moves the exams along."""
 
     list_display = ("course_id", "provider", "allow_opt_out", "escalation_email")
@@ -78,26 +83,24 @@ class CourseExamConfigurationAdmin(admin.ModelAdmin):
     ordering = ("course_id",)
     readonly_fields = ("course_id", "provider")
 
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # what names it cannot be entered; the API makes one for every course that is written to
+
 
 class ExamForm(ModelForm):
-    """Keeps to one active exam of a content: the constraint that says so holds on some databases only."""
+    """Says beside the field what will be refused."""
 
-    @override
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        others = Exam.objects.filter(
-            course_id__exactly=self.instance.course_id,
-            content_id__exactly=cleaned.get("content_id", ""),
-            is_active=True,
-        ).exclude(pk=self.instance.pk)
-        if cleaned.get("is_active") and others.exists():
-            message = "This content has another active exam, which must be retired first."
-            raise ValidationError({"is_active": message})
-        return cleaned
+    def _post_clean(self) -> None:  # a step of Django's validation, which the stubs don't know
+        super()._post_clean()  # type: ignore[misc]
+        try:
+            refuse_second_active(self.instance)
+        except ExamIsActiveAlready as refusal:
+            self.add_error(refusal.field, str(refusal))
 
 
 @admin.register(Exam)
-class ExamAdmin(SimpleHistoryAdmin):
+class ExamAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
     """Exams, active and retired."""
 
     form = ExamForm
@@ -116,10 +119,24 @@ class ExamAdmin(SimpleHistoryAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Exam | None = None) -> bool:
         return False  # their attempts would go with them, unheard; an exam is retired instead
 
+    @override
+    def save_model(self, request: HttpRequest, obj: Exam, form: Any, change: bool) -> None:
+        edit_exam(obj, form.changed_data, by=_who(request))
+
+
+class ForceForm(Form):
+    """Why a superuser does what the rules refuse."""
+
+    reason = CharField(label=_("Reason"), max_length=LONGEST_REASON, widget=TextInput({"size": 80, "autofocus": True}))
+
 
 @admin.register(ExamAttempt)
-class ExamAttemptAdmin(SimpleHistoryAdmin):
-    """Attempts. A status chosen here is reached by the same transition as over the API; deleting one is a reset."""
+class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
+    """
+    Attempts. A status chosen here is reached by the same transition as over the API; deleting one is a reset.
+
+    A superuser who chooses what the rules refuse is asked whether to force it, and why.
+    """
 
     list_display = ("pk", "user", "exam", "status", "attempt_number", "start_time", "end_time")
     list_filter = ("status",)
@@ -138,7 +155,6 @@ class ExamAttemptAdmin(SimpleHistoryAdmin):
         "paused_at",
     )
     readonly_fields = tuple(name for name in fields if name != "status")
-    delete_confirmation_template = None
 
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -164,13 +180,67 @@ class ExamAttemptAdmin(SimpleHistoryAdmin):
         return AttemptForm
 
     @override
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        if request.method == "POST" and object_id and _who(request).is_superuser:
+            attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status")
+            if attempt and wanted in ExamAttemptStatus.values and not may_follow(attempt.status, wanted):
+                return self._force(request, attempt, ExamAttemptStatus(wanted))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _force(self, request: HttpRequest, attempt: ExamAttempt, status: ExamAttemptStatus) -> HttpResponse:
+        """Ask a superuser whether to force a transition, and do it once there is a reason."""
+        form = ForceForm(request.POST if "force" in request.POST else None)
+        if form.is_valid():
+            reason = form.cleaned_data["reason"]
+            try:
+                update_attempt_status(attempt.pk, status, by=_who(request), reason=reason, forced=True)
+            except ExamBaseException as refusal:
+                return self.refused(request, refusal)
+            self.log_change(request, attempt, f"Forced from {attempt.status} to {status}: {reason}")
+            self.message_user(request, _("The attempt is %(status)s now.") % {"status": status}, messages.SUCCESS)
+            return HttpResponseRedirect(request.get_full_path())
+        event = outcome_of(status).event
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Force a transition"),
+            "opts": self.opts,
+            "attempt": attempt,
+            "to_status": status,
+            "event_type": event.event_type if event else None,
+            "runs": status in ExamAttemptStatus.in_progress_statuses,
+            "form": form,
+        }
+        return render(request, "admin/core/examattempt/force.html", context)
+
+    @override
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: ExamAttempt | None = None,
+    ) -> HttpResponse:
+        if obj and obj.exam.provider:
+            # The LTI platform's, which the domain does not know; vendors have it configured, so it stays.
+            context["launch_url"] = f"/lti/start_proctoring/{obj.pk}"
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @override
+    def revert_disabled(self, request: HttpRequest, obj: ExamAttempt | None = None) -> bool:
+        return True  # a past state is looked at; back to a status one gets by choosing it
+
+    @override
     def save_model(self, request: HttpRequest, obj: ExamAttempt, form: Any, change: bool) -> None:
-        if "status" not in form.changed_data:
-            return
-        try:
+        if "status" in form.changed_data:
             update_attempt_status(obj.pk, form.cleaned_data["status"], by=_who(request), reason="changed in the admin")
-        except ExamBaseException as refusal:
-            self.message_user(request, str(refusal), messages.ERROR)
 
     @override
     def delete_model(self, request: HttpRequest, obj: ExamAttempt) -> None:
@@ -179,11 +249,14 @@ class ExamAttemptAdmin(SimpleHistoryAdmin):
     @override
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         for attempt in ExamAttempt.objects.filter(pk__in=queryset.values("pk")).select_related("exam", "user"):
-            reset_exam_attempt(attempt, _who(request))
+            try:
+                reset_exam_attempt(attempt, _who(request))
+            except ExamBaseException as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
 
 
 @admin.register(AssessmentControlResult)
-class AssessmentControlResultAdmin(admin.ModelAdmin):
+class AssessmentControlResultAdmin(BoundedSearchAdmin):
     """What proctoring tools did and reported."""
 
     list_display = ("pk", "attempt", "action_type", "incident_time", "severity", "reason_code")
@@ -195,7 +268,7 @@ class AssessmentControlResultAdmin(admin.ModelAdmin):
 
 
 @admin.register(StudentAllowance)
-class StudentAllowanceAdmin(admin.ModelAdmin):
+class StudentAllowanceAdmin(BoundedSearchAdmin):
     """Extra time of learners."""
 
     list_display = ("pk", "user", "exam", "extra_time_mins")

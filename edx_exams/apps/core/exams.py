@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from edx_exams.apps.core import history, keys
 from edx_exams.apps.core.data import ExamDefinition
 from edx_exams.apps.core.exam_types import PRACTICE_TYPES, get_exam_type
+from edx_exams.apps.core.exceptions import ExamIsActiveAlready
 from edx_exams.apps.core.models import Exam, ProctoringProvider, StudentAllowance, User
 from edx_exams.apps.core.transactions import lock_configuration, lock_users, write_transaction
 
@@ -135,6 +136,31 @@ def sync_course_exams(course_id: str, wanted: Sequence[ExamDefinition], *, by: U
     history.update_many(updated, _UPDATED_IN_PLACE, by=by, reason="changed by the course's authors")
     _insert(created, by=by, reason="pushed by the course's authors")
     _copy_allowances(copies, replacements)
+
+
+@write_transaction
+def edit_exam(exam: Exam, fields: Sequence[str], *, by: User) -> None:
+    """
+    Write these fields of an exam, as somebody changed them by hand.
+
+    :raises ExamIsActiveAlready: another exam of its content is
+    """
+    lock_configuration(exam.course_id)
+    refuse_second_active(exam)
+    lock_users([by.pk])
+    history.save_with_history(exam, fields, by=by, reason="changed in the admin")
+
+
+def refuse_second_active(exam: Exam) -> None:
+    """
+    Keep to one active exam of a content: the constraint that says so holds on some databases only.
+
+    :raises ExamIsActiveAlready: this one is to be active beside another
+    """
+    others = get_course_exams(exam.course_id).filter(content_id__exactly=exam.content_id).exclude(pk=exam.pk)
+    if exam.is_active and others.exists():
+        message = "This content has another active exam, which must be retired first."
+        raise ExamIsActiveAlready(message)
 
 
 def replace_for_provider(course_id: str, provider_id: int | None, *, by: User | None) -> None:

@@ -27,6 +27,12 @@ class ExamDoesNotExist(ExamBaseException):
     """No such exam, or none that is active."""
 
 
+class ExamIsActiveAlready(ExamBaseException):
+    """Another exam of the same content is active."""
+
+    field = "is_active"
+
+
 class ExamAttemptAlreadyExists(ExamBaseException):
     """The learner has an attempt of this exam."""
 

@@ -1,0 +1,220 @@
+"""Attempts in the admin: a status chosen by hand is reached as over the API, or by force; deleting one is a reset."""
+
+import re
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import resolve
+from django.utils import timezone
+
+from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.events.models import OutboxEvent
+from tests.core.conftest import EventsOwed, Trail, browser_of, page, reloaded, text_of
+from tests.factories import (
+    OldAttemptFactory,
+    ProviderFactory,
+    ResultFactory,
+    UserFactory,
+    make_attempt,
+    running_attempt,
+    submitted_attempt,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+FORCE: Final = {"force": "yes", "reason": "Appeal 77 upheld"}
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    """Someone who may see and change attempts, and is no superuser."""
+    user = UserFactory.create(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_examattempt", "change_examattempt"]))
+    return user
+
+
+def choose(browser: Client, attempt: ExamAttempt, status: str, **more: str) -> Any:
+    return browser.post(page(ExamAttempt, "change", attempt.pk), {"status": status, **more})
+
+
+def messages_of(response: Any) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def test_a_status_chosen_sends_its_event_and_leaves_history_with_who(
+    browser: Client, superuser: User, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt = submitted_attempt()
+    assert choose(browser, attempt, "verified").status_code == 302
+    assert trail(attempt) == ["created", "started", "submitted", "verified"]
+    row = ExamAttempt.history.filter(id=attempt.pk).latest("history_id")
+    assert (row.history_user, row.history_change_reason) == (superuser, "changed in the admin")
+    assert events_owed() == ["submitted", "verified"]
+
+
+def test_a_submission_by_hand_sets_the_end(browser: Client) -> None:
+    attempt = running_attempt()
+    choose(browser, attempt, "submitted")
+    assert reloaded(attempt).end_time is not None
+
+
+def test_the_same_status_changes_nothing(browser: Client, trail: Trail, events_owed: EventsOwed) -> None:
+    attempt = submitted_attempt()
+    assert choose(browser, attempt, "submitted").status_code == 302
+    assert trail(attempt) == ["created", "started", "submitted"]
+    assert events_owed() == ["submitted"]
+
+
+@pytest.mark.parametrize("more", [{}, FORCE])
+def test_what_the_rules_refuse_is_refused_beside_the_field(
+    more: dict[str, str], administrator: User, trail: Trail
+) -> None:
+    attempt = submitted_attempt()
+    response = choose(browser_of(administrator), attempt, "started", **more)
+    assert "An attempt that is submitted does not become started again." in text_of(response)
+    assert trail(attempt)[-1] == "submitted"
+
+
+def test_what_only_the_transition_finds_out_is_shown_as_a_message(browser: Client, learner: User) -> None:
+    running_attempt(user=learner, exam_name="Midterm")
+    attempt = make_attempt(user=learner)
+    (message,) = messages_of(choose(browser, attempt, "started"))
+    assert "“Midterm” is in progress" in message
+    assert reloaded(attempt).status == "created"
+
+
+def test_a_superuser_is_asked_before_the_rules_are_broken(
+    browser: Client, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt = submitted_attempt(exam_name="<Midterm>")
+    asked = text_of(choose(browser, attempt, "created"))
+    assert "&lt;Midterm&gt;" in asked
+    assert 'name="reason"' in asked
+    assert "told by no event" in asked
+    assert (trail(attempt)[-1], events_owed()) == ("submitted", ["submitted"])
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 101])
+def test_nothing_is_forced_without_a_reason_that_the_history_can_keep(
+    reason: str, browser: Client, trail: Trail
+) -> None:
+    attempt = submitted_attempt()
+    assert 'class="errorlist"' in text_of(choose(browser, attempt, "created", force="yes", reason=reason))
+    assert trail(attempt)[-1] == "submitted"
+
+
+def test_a_superuser_who_confirms_forces_it_and_the_history_says_why(
+    browser: Client, superuser: User, trail: Trail
+) -> None:
+    attempt = submitted_attempt()
+    assert choose(browser, attempt, "started", **FORCE).status_code == 302
+    assert trail(attempt) == ["created", "started", "submitted", "started"]
+    row = ExamAttempt.history.filter(id=attempt.pk).latest("history_id")
+    assert (row.history_user, row.history_change_reason) == (superuser, "Appeal 77 upheld")
+    after = reloaded(attempt)
+    assert (after.start_time, after.end_time) == (attempt.start_time, None)
+    assert "Forced from submitted to started" in LogEntry.objects.get().change_message
+
+
+def test_the_page_that_asks_can_be_sent_as_it_is(browser: Client) -> None:
+    attempt = submitted_attempt()
+    asked = text_of(choose(browser, attempt, "started"))
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)"', asked))
+    form.pop("csrfmiddlewaretoken", None)
+    (action,) = re.findall(r'<form method="post" action="([^"]+)"', asked)
+    browser.post(action, {**form, "reason": "because"})
+    assert reloaded(attempt).status == "started"
+
+
+def test_even_by_force_one_clock_of_a_learner_runs_at_a_time(browser: Client, learner: User) -> None:
+    attempt = submitted_attempt(user=learner)
+    running_attempt(user=learner, exam_name="Midterm")
+    (message,) = messages_of(choose(browser, attempt, "started", **FORCE))
+    assert "“Midterm” is in progress" in message
+    assert reloaded(attempt).status == "submitted"
+
+
+def test_what_the_rules_allow_needs_no_force_and_owes_its_event(browser: Client, events_owed: EventsOwed) -> None:
+    attempt = submitted_attempt()
+    assert choose(browser, attempt, "error").status_code == 302
+    assert events_owed() == ["submitted", "errored"]
+
+
+def test_a_status_that_does_not_exist_is_refused_beside_the_field(browser: Client, trail: Trail) -> None:
+    attempt = submitted_attempt()
+    assert "errorlist" in text_of(choose(browser, attempt, "unknown", **FORCE))
+    assert trail(attempt)[-1] == "submitted"
+
+
+def test_a_past_state_is_looked_at_and_not_reverted_to(browser: Client, trail: Trail) -> None:
+    attempt = submitted_attempt()
+    first = ExamAttempt.history.filter(id=attempt.pk).earliest("history_id")
+    assert "Revert" not in text_of(browser.get(page(ExamAttempt, "simple_history", attempt.pk, first.pk)))
+    browser.post(page(ExamAttempt, "simple_history", attempt.pk, first.pk), {"status": "created"})
+    assert trail(attempt)[-1] == "submitted"
+
+
+def test_an_attempt_whose_exam_has_a_provider_can_be_launched(browser: Client) -> None:
+    attempt = make_attempt(proctored=True, provider=ProviderFactory.create(verbose_name="Acme & <Sons>"))
+    text = text_of(browser.get(page(ExamAttempt, "change", attempt.pk)))
+    assert f'href="/lti/start_proctoring/{attempt.pk}"' in text
+    assert "Launch Acme &amp; &lt;Sons&gt;" in text
+    assert resolve(f"/lti/start_proctoring/{attempt.pk}").kwargs == {"attempt_id": str(attempt.pk)}
+
+
+def test_an_attempt_without_a_provider_cannot(browser: Client) -> None:
+    assert "start_proctoring" not in text_of(browser.get(page(ExamAttempt, "change", make_attempt().pk)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("attempt_number", 9), ("allowed_time_limit_mins", 999), ("start_time_0", "2020-01-01")]
+)
+def test_nothing_but_the_status_can_be_edited(name: str, value: object, browser: Client) -> None:
+    attempt = running_attempt()
+    browser.post(page(ExamAttempt, "change", attempt.pk), {"status": "started", name: value})
+    after = reloaded(attempt)
+    assert (after.attempt_number, after.allowed_time_limit_mins, after.start_time) == (1, 60, attempt.start_time)
+
+
+def test_deleting_one_is_a_reset(browser: Client, superuser: User, events_owed: EventsOwed) -> None:
+    attempt = running_attempt()
+    ResultFactory.create(attempt=attempt)
+    text_of(browser.get(page(ExamAttempt, "delete", attempt.pk)))
+    assert browser.post(page(ExamAttempt, "delete", attempt.pk), {"post": "yes"}).status_code == 302
+    assert not ExamAttempt.objects.exists()
+    assert events_owed() == ["reset"]
+    data = OutboxEvent.objects.get().data["exam_attempt"]
+    assert data["requesting_user"]["pii"]["username"] == superuser.username
+    last = ExamAttempt.history.filter(id=attempt.pk).latest("history_id")
+    assert (last.history_type, last.history_user, last.history_change_reason) == ("-", superuser, "reset")
+
+
+def test_deleting_many_is_a_reset_of_each(browser: Client, events_owed: EventsOwed) -> None:
+    attempts = [make_attempt() for _ in range(3)]
+    form = {"action": "delete_selected", "_selected_action": [attempt.pk for attempt in attempts[:2]]}
+    text_of(browser.post(page(ExamAttempt, "changelist"), form))
+    assert browser.post(page(ExamAttempt, "changelist"), {**form, "post": "yes"}).status_code == 302
+    assert list(ExamAttempt.objects.all()) == attempts[2:]
+    assert events_owed() == ["reset", "reset"]
+
+
+def test_none_can_be_added(browser: Client) -> None:
+    assert browser.get(page(ExamAttempt, "add")).status_code == 403
+
+
+def test_they_can_be_filtered_by_status(browser: Client) -> None:
+    submitted_attempt()
+    make_attempt()
+    response: Any = browser.get(page(ExamAttempt, "changelist"), {"status__exact": "submitted"})
+    assert response.context["cl"].result_count == 1
+
+
+def test_the_list_shows_old_rows_without_any_times(browser: Client) -> None:
+    OldAttemptFactory.create(status="started", start_time=timezone.now() - timedelta(days=900))
+    text_of(browser.get(page(ExamAttempt, "changelist")))
