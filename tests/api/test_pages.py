@@ -1,7 +1,7 @@
 """What is served beside the API: health, pages for people, documentation, a login for test environments."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from django.test import Client
@@ -60,7 +60,7 @@ def test_health_is_ok_where_the_database_answers(path: str, client: Client) -> N
 def test_a_method_that_a_page_does_not_have_is_405(method: str, path: str, settings: Settings) -> None:
     settings.ENABLE_AUTO_AUTH = True
     strict = Client(enforce_csrf_checks=True)
-    answer = strict.generic(method, path, b"{}", "application/json")
+    answer: Any = strict.generic(method, path, b"{}", "application/json")
     assert_refused(answer, 405)
     assert answer.headers["Allow"].startswith("GET")
     assert not User.objects.exists()
