@@ -1,6 +1,5 @@
 """What browsers do on the way to a tool and back, and what must go on working in their other tabs."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -103,23 +102,22 @@ def test_a_request_of_a_tools_server_that_cannot_be_read_is_refused_in_json(vend
         assert answer.json().get("error") or answer.json()["detail"]
 
 
-def _without_login_url(tool: LtiTool) -> None:
-    tool.oidc_login_url = ""
-
-
-def _without_launch_url(tool: LtiTool) -> None:
-    tool.launch_url = ""
-
-
-@pytest.mark.parametrize("spoil", [_without_login_url, _without_launch_url])
-def test_a_tool_without_an_address_is_not_launched(
-    browser: Browser, attempt: ExamAttempt, vendor: Vendor, spoil: Callable[[LtiTool], None]
+@pytest.mark.parametrize("url", ["", "vendor", "https://[vendor]/login", "javascript:alert(1)", "https://"])
+@pytest.mark.parametrize("field", ["oidc_login_url", "launch_url"])
+def test_a_tool_without_a_web_address_is_not_launched(
+    browser: Browser, attempt: ExamAttempt, field: str, url: str
 ) -> None:
     """As an imported registration may be."""
-    spoil(vendor.tool)
-    vendor.tool.save()
+    LtiTool.objects.update(**{field: url})
     assert browser.follow(f"/lti/start_proctoring/{attempt.pk}").status_code == 400
     assert get_attempt_to_change(attempt.pk).status == "created"
+
+
+def test_no_form_is_sent_to_what_is_no_web_address(browser: Browser, attempt: ExamAttempt, vendor: Vendor) -> None:
+    LtiTool.objects.update(redirect_uris=["javascript:alert(1)"])
+    response = browser.authorize(browser.start(attempt), vendor, redirect_uri="javascript:alert(1)")
+    assert response.status_code == 400
+    assert b"javascript" not in response.content
 
 
 def test_the_end_of_an_attempt_that_was_deleted_behind_our_back_is_not_told(

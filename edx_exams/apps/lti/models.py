@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -29,6 +30,15 @@ _validate_url: Final = URLValidator(schemes=["https", "http"])
 def new_client_id() -> str:
     """A client id that nobody guesses."""
     return str(uuid.uuid4())
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a browser can be sent there, and by nothing but HTTP."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("https", "http") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def validate_redirect_uris(value: object) -> None:
@@ -96,6 +106,11 @@ class LtiTool(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"LTI tool {self.pk}"
+
+    @property
+    def can_be_launched(self) -> bool:
+        """Whether there is somewhere to send people. Old registrations came without our validators."""
+        return is_web_address(self.oidc_login_url) and is_web_address(self.launch_url)
 
     @property
     def allowed_redirect_uris(self) -> Sequence[str]:
@@ -244,7 +259,7 @@ def tool_of_exam(exam: Exam) -> LtiTool | None:
     if not (named.isascii() and named.isdigit() and len(named) < 10 and str(int(named)) == named):
         return None
     tool = enabled_tool(pk=int(named))
-    return tool if tool and tool.oidc_login_url and tool.launch_url else None
+    return tool if tool and tool.can_be_launched else None
 
 
 def enabled_tool(**which: Any) -> LtiTool | None:

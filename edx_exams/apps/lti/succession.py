@@ -19,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from edx_exams.apps.core.models import ProctoringProvider
 from edx_exams.apps.lti import keys
-from edx_exams.apps.lti.models import LtiTool
+from edx_exams.apps.lti.models import LtiTool, is_web_address
 
 _CONFIGURATION: Final = "lti_consumer_lticonfiguration"
 _PASSPORT: Final = "lti_consumer_lti1p3passport"
@@ -163,8 +163,10 @@ def _notes(tool: LtiTool) -> Iterator[str]:
     """What keeps an imported tool from being launched, or from being understood."""
     if not tool.is_enabled:
         yield "switched off as it was"
-    if not (tool.oidc_login_url and tool.launch_url):
+    if not tool.can_be_launched:
         yield "it has no address to be launched at"
+    if not all(map(is_web_address, tool.allowed_redirect_uris)):
+        yield "one of its redirect URIs is no web address"
     if not (tool.keyset_url or tool.public_key):
         yield "it has neither a key set URL nor a public key"
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from edx_exams.apps.lti import addresses, launches, sessions, toolkeys
 from edx_exams.apps.lti.assertions import Refused, read_start_assessment
 from edx_exams.apps.lti.middleware import tool_page
-from edx_exams.apps.lti.models import LtiTool, enabled_tool
+from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
 from edx_exams.apps.lti.views import pages
 from edx_exams.apps.lti.views.failures import MALFORMED, UNAVAILABLE
 
@@ -80,7 +80,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
         log.warning("Launch refused: client_id is not known")
         return pages.refusal(request, _("We do not know this proctoring tool (client_id)."))
     redirect_uri = parameters.get("redirect_uri", "")
-    if redirect_uri not in tool.allowed_redirect_uris:
+    if redirect_uri not in tool.allowed_redirect_uris or not is_web_address(redirect_uri):
         log.warning("Launch refused: redirect_uri is not registered (LTI tool %d)", tool.pk)
         return pages.refusal(
             request, _("The proctoring tool wants its launch sent where it may not go (redirect_uri).")
