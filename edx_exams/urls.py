@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from edx_exams.apps.api import pages
+from edx_exams.apps.api import pages, sso
 from edx_exams.apps.lti.views.pages import browser_lock
 
 admin.site.site_header = admin.site.site_title = "Special exams"
@@ -13,6 +13,7 @@ admin.site.site_header = admin.site.site_title = "Special exams"
 _READ = ["get", "head"]
 
 urlpatterns = [
+    path("login/<str:backend>/", sso.begin),  # before social_django's own, of the same name and path
     *oauth2_urlpatterns,
     path("", pages.home, name="home"),
     path("admin/", admin.site.urls),

@@ -31,6 +31,7 @@ SOCIAL_AUTH_EDX_OAUTH2_ISSUER = LMS_ROOT_URL
 SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = LMS_ROOT_URL
 SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL = f"{LMS_ROOT_URL}/logout"
 SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = LMS_ROOT_URL
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = False
 BACKEND_SERVICE_EDX_OAUTH2_SECRET = "edx_exams-backend-service-secret"  # noqa: S105  (the devstack's, known to all)
 
 # A proctoring tool on the same machine reaches the service itself, and publishes its keys without TLS.
