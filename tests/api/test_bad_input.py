@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 from django.conf import settings
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import Exam, User
@@ -258,6 +259,12 @@ def test_whole_characters_written_as_two_halves_are_text(as_course_team: APIClie
 
 
 # Queries where anything may be asked for
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_more_parameters_than_anybody_has_are_400(debug: bool, as_learner: APIClient, settings: Settings) -> None:
+    settings.DEBUG = debug
+    assert_refused(as_learner.get(f"{API}/exams/attempt/latest?{'a=1&' * 2000}"), 400)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, DataError, InterfaceError
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -31,7 +31,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return _refusal(error.http_status, str(error), field=error.field)
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
-    elif isinstance(error, BadRequest):
+    elif isinstance(error, (BadRequest, SuspiciousOperation)):
         return _refusal(status.HTTP_400_BAD_REQUEST, "The request is malformed.")
 
     response = drf_exception_handler(error, context)

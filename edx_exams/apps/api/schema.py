@@ -46,6 +46,8 @@ _PATH_PARAMETERS: Final = {
 #: The refusals that every operation has, and those of the operations that read a body.
 _ALWAYS: Final = (401, 403, 503)
 _OF_BODIES: Final = (400, 413, 415)
+#: A query may be of more parameters than anybody has.
+_OF_QUERIES: Final = (400,)
 #: Where a path has parameters, a value may make it a path that is none.
 _OF_PARAMETERS: Final = (404,)
 
@@ -56,8 +58,9 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
         for method, operation in operations.items():
             of_its_own = (int(status) for status in operation["responses"] if int(status) >= 400)
             of_bodies = () if method == "get" else _OF_BODIES
+            of_queries = _OF_QUERIES if any(p["in"] == "query" for p in operation.get("parameters", ())) else ()
             of_parameters = _OF_PARAMETERS if "{" in path else ()
-            for status in {*_ALWAYS, *of_bodies, *of_parameters, *of_its_own}:
+            for status in {*_ALWAYS, *of_bodies, *of_queries, *of_parameters, *of_its_own}:
                 if not _is_described(operation["responses"].get(str(status), {})):
                     operation["responses"][str(status)] = _refusal(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))

@@ -12,7 +12,7 @@ from social_django.utils import psa
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@psa("social:complete")  # type: ignore[untyped-decorator]
+@psa("social:complete")  # type: ignore[no-untyped-call, untyped-decorator]
 def begin(request: HttpRequest, backend: str) -> HttpResponse:
     """
     Send a browser to the platform, which sends it back to `/complete/`.
