@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, Final, override
-from urllib.parse import parse_qs, quote, urlsplit
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import COURSE, ROUTED_COURSE, Look, OpenConsole, SignIn
 from tests.e2e.sandbox import RunningSandbox
@@ -37,7 +32,6 @@ ROUTED_OUTLINE: Final = f"/learning/course/{ROUTED_COURSE}"
 LOOK_AGAIN_MILLISECONDS: Final = 4000
 MINUTES_MORE: Final = 5
 SECONDS_FOR_AN_EVENT: Final = 2.0
-BAD_REQUEST: Final = 400
 
 
 def set_up_proctoring(learner: Page, name: str) -> None:
@@ -55,6 +49,12 @@ def check_in(learner: Page, name: str) -> None:
     learner.get_by_label("Take the photo").check()
     learner.get_by_label("Show the ID").check()
     learner.get_by_role("button", name="Continue to the exam").click()
+
+
+def attempt_of(learner: Page, sandbox: RunningSandbox) -> int:
+    """The id of the learner's attempt of the proctored exam."""
+    latest = f"{sandbox.exams_url}/api/v1/exams/attempt/latest?content_id={quote(usage_key('proctored'))}"
+    return int(learner.request.get(latest).json()["attempt_id"])
 
 
 def hand_in_by_way_of_the_tool(learner: Page) -> None:
@@ -222,8 +222,7 @@ def test_a_launch_needs_no_javascript(sign_in: SignIn, browser: Browser, sandbox
     go_to_exam(learner, EXAM)
     learner.get_by_role("button", name="Set up proctoring").click()
     expect(learner.get_by_role("heading", name="Show us that it is you")).to_be_visible()
-    latest = f"{sandbox.exams_url}/api/v1/exams/attempt/latest?content_id={quote(usage_key('proctored'))}"
-    attempt = learner.request.get(latest).json()["attempt_id"]
+    attempt = attempt_of(learner, sandbox)
 
     plain = browser.new_context(storage_state=learner.context.storage_state(), java_script_enabled=False)
     page = plain.new_page()
@@ -237,82 +236,6 @@ def test_a_launch_needs_no_javascript(sign_in: SignIn, browser: Browser, sandbox
     plain.close()
     go_to_exam(learner, EXAM)
     expect(learner.get_by_role("button", name="Start the exam")).to_be_visible()
-
-
-@pytest.fixture
-def vendor(tmp_path: Path) -> Iterator[str]:
-    """A web server for a test's own pages. 127.0.0.1 is another site than localhost, as far as a browser knows."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(tmp_path)))
-    threading.Thread(target=server.serve_forever).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-class QuietFiles(SimpleHTTPRequestHandler):
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the test's output is the sandbox's."""
-
-
-def test_the_platforms_pages_work_in_a_vendors_frame(
-    sign_in: SignIn, sandbox: RunningSandbox, vendor: str, tmp_path: Path, look: Look
-) -> None:
-    """A vendor's page on another site frames them; a cookie that the browser keeps back is told of, with a way on."""
-    learner = sign_in("Bruno Keller")
-    go_to_exam(learner, EXAM)
-    learner.get_by_role("button", name="Set up proctoring").click()
-    start_url = f"{sandbox.exams_url}/lti/lti_consumer/v1/start_proctoring_assessment"
-    learner.route(start_url, lambda route: route.abort())
-    with learner.expect_event("requestfailed") as held_back:
-        check_in(learner, "Bruno Keller")
-    (message,) = parse_qs(held_back.value.post_data)["JWT"]
-    learner.unroute(start_url)
-
-    def framed(content: str) -> FrameLocator:
-        page = tmp_path / f"{len(list(tmp_path.iterdir()))}.html"  # a name of its own: browsers remember
-        page.write_text(f"<iframe name='inner' width='900' height='500'></iframe>{content}")
-        learner.goto(f"{vendor}/{page.name}")
-        return learner.frame_locator("iframe")
-
-    def link(address: str) -> str:
-        return f"<a href='{sandbox.exams_url}{address}' target='inner'>Open</a>"
-
-    inner = framed(link("/browser_lock/"))
-    learner.get_by_role("link", name="Open").click()
-    expect(inner.get_by_role("heading", name="Your browser lacks the proctoring extension")).to_be_visible()
-    inner = framed(link("/lti/lti_consumer/v1/launch/"))
-    learner.get_by_role("link", name="Open").click()
-    expect(inner.get_by_role("heading", name="This did not work")).to_be_visible()
-    # Any other page refuses to be framed.
-    inner = framed(link("/admin/login/"))
-    with learner.expect_response(f"{sandbox.exams_url}/admin/login/") as refused:
-        learner.get_by_role("link", name="Open").click()
-    assert refused.value.headers["x-frame-options"] == "DENY"
-    expect(inner.locator("form")).to_have_count(0)
-
-    session = [cookie for cookie in learner.context.cookies() if cookie["name"] == "edx_exams_sessionid"]
-    assert [(cookie["sameSite"], cookie["secure"]) for cookie in session] == [("None", True)]
-    learner.context.clear_cookies(name="edx_exams_sessionid")
-    form = f"<form method='post' action='{start_url}' target='inner'><input name='JWT' value='{message}'><button>Go"
-    inner = framed(form)
-    learner.get_by_role("button", name="Go").click()
-    expect(inner.get_by_role("heading", name="Your browser kept a cookie back")).to_be_visible()
-    look(learner, "cookie-kept-back")
-    learner.context.add_cookies([{**cookie, "sameSite": "None"} for cookie in session])  # type: ignore[typeddict-item]
-    with learner.expect_popup() as window:
-        inner.get_by_role("button", name="Continue in a new window").click()
-    expect(window.value.get_by_role("button", name="Start the exam")).to_be_visible()
-
-    # Once more, from the vendor's site: the message has been used, and in plain words it says so.
-    framed(form.replace(" target='inner'", ""))
-    with learner.expect_response(start_url) as replayed:
-        learner.get_by_role("button", name="Go").click()
-    assert replayed.value.status == BAD_REQUEST
-    assert replayed.value.headers["referrer-policy"] == "strict-origin-when-cross-origin"
-    assert not {"x-frame-options", "cross-origin-opener-policy"} & replayed.value.headers.keys()
-    expect(learner.get_by_role("heading", name="This did not work")).to_be_visible()
-    look(learner, "replayed-start")
 
 
 def test_an_instructor_looks_into_the_tool(sign_in: SignIn, look: Look) -> None:
