@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from edx_exams.apps.api.v1.urls import urlpatterns
 from edx_exams.apps.core.models import Exam, StudentAllowance, User
 from tests.api.conftest import Unchanged
 from tests.api.contract import API, OPERATIONS, Operation, assert_refused, send
@@ -151,6 +152,12 @@ def test_what_is_no_path_is_404_in_json(
     with unchanged():
         for method, path in NO_PATHS:
             assert_refused(send(as_global_staff, method, API + path.format(**ids)), 404)
+
+
+def test_an_operators_transaction_around_each_request_does_not_hold_ours() -> None:
+    for pattern in urlpatterns:
+        if pattern.name:
+            assert vars(pattern.callback)["_non_atomic_requests"] == {"default"}
 
 
 def test_a_path_below_allowances_is_no_course(as_global_staff: APIClient) -> None:

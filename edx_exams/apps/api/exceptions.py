@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, DataError, InterfaceError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -22,7 +22,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, DataError):
         return _refusal(status.HTTP_400_BAD_REQUEST, "A value does not fit where it would be stored.")
     if isinstance(error, (DatabaseError, InterfaceError)):
-        log.error("The database failed: %s", type(error).__name__, exc_info=error)
+        # The text of a broken constraint holds the values that broke it, which may be somebody's name.
+        log.error("The database failed: %s", type(error).__name__, exc_info=not isinstance(error, IntegrityError))
         return _refusal(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             "The database is away. Nothing has changed; please try again.",

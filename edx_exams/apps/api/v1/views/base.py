@@ -2,6 +2,7 @@
 
 from typing import Any, Final, override
 
+from django.db import transaction
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -36,6 +37,13 @@ class ExamsAPIView(APIView):
         "delete",
         "head",
     ]
+
+    @classmethod
+    @override
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # The domain's transactions are its own: within one of a whole request none could be run again after a deadlock,
+        # and a submission for want of time would be undone by the refusal that follows it.
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
     @override
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
