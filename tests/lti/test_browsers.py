@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -100,6 +100,24 @@ def test_a_request_of_a_tools_server_that_cannot_be_read_is_refused_in_json(vend
         answer = Client().generic("POST", path, body, sent_as, headers=headers)
         assert answer.status_code in (400, 415), (path, sent_as)
         assert answer.json().get("error") or answer.json()["detail"]
+
+
+def test_text_that_a_column_cannot_hold_is_the_senders_mistake_and_not_an_outage(
+    vendor: Vendor, running: ExamAttempt
+) -> None:
+    """Tables of old databases may be of a character set without emojis."""
+
+    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+        if "INSERT INTO" in sql and "assessmentcontrolresult" in sql:
+            raise DataError(1366, "Incorrect string value")
+        return execute(sql, *rest)
+
+    token = vendor.access_token()
+    with connection.execute_wrapper(refuse):
+        answer = vendor.control(running, "terminate", token=token, reason_code="\N{CLAPPER BOARD}")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
+    assert answer.json()["errors"]
+    assert get_attempt_to_change(running.pk).status == "started"
 
 
 @pytest.mark.parametrize("url", ["", "vendor", "https://[vendor]/login", "javascript:alert(1)", "https://"])
