@@ -170,14 +170,17 @@ def test_a_path_below_allowances_is_no_course(as_global_staff: APIClient) -> Non
     "course_id",
     ["x" * 256, f"Acme/BIO101/{'x' * 250}", "Acme/BIO101/2026%00", "Acme/BIO101/2026%0A", "course-v1:A+B+C%E2%80%A8"],
 )
-def test_a_course_id_that_no_table_can_keep_is_404_for_staff(
-    course_id: str, as_global_staff: APIClient, unchanged: Unchanged
+def test_nothing_is_kept_of_a_course_that_no_table_can_name(
+    course_id: str, as_global_staff: APIClient, learner: User, unchanged: Unchanged
 ) -> None:
     nothing = {"provider": None, "escalation_email": None}
+    grants = [{"username": learner.username, "exam_id": 1, "extra_time_mins": 5}]
     with unchanged():
-        assert_refused(as_global_staff.patch(f"{API}/configs/course_id/{course_id}", nothing, format="json"), 404)
-        assert_refused(as_global_staff.patch(f"{API}/exams/course_id/{course_id}", [], format="json"), 404)
-        assert_refused(as_global_staff.get(f"{API}/exams/course_id/{course_id}/allowances"), 404)
+        assert_refused(as_global_staff.patch(f"{API}/configs/course_id/{course_id}", nothing, format="json"), 400)
+        assert_refused(as_global_staff.patch(f"{API}/exams/course_id/{course_id}", [], format="json"), 400)
+        path = f"{API}/exams/course_id/{course_id}/allowances"
+        assert_refused(as_global_staff.post(path, grants, format="json"), 400)
+        assert as_global_staff.get(path).json() == []
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.method == "GET"], ids=str)

@@ -57,6 +57,10 @@ class ControlNotAllowed(ExamBaseException):
     field = "action"
 
 
+class InvalidCourseId(ExamBaseException):
+    """Nothing can be kept of a course that is called so."""
+
+
 class UnknownAction(ExamBaseException):
     """An action that this caller does not have."""
 

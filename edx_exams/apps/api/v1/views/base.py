@@ -1,6 +1,6 @@
 """What every view of the API has in common."""
 
-from typing import Any, Final, override
+from typing import Any, override
 
 from django.db import transaction
 from rest_framework.exceptions import NotFound
@@ -10,9 +10,6 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from edx_exams.apps.core.models import User
-
-#: Characters of a course id, as every table has them: some databases would refuse a longer one, others keep it.
-LONGEST_COURSE_ID: Final = 255
 
 
 class AuthenticatedRequest(Request):
@@ -51,10 +48,6 @@ class ExamsAPIView(APIView):
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request, *args, **kwargs)
         super().initial(request, *args, **kwargs)
-        course_id = kwargs.get("course_id", "")
-        if len(course_id) > LONGEST_COURSE_ID or not course_id.isprintable():
-            message = "There is no such course: an id is of at most 255 characters, all of which can be seen."
-            raise NotFound(message)
 
     @staticmethod
     def validated(serializer: BaseSerializer[Any]) -> Any:
