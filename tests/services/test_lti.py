@@ -10,17 +10,21 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from django.db.models import F
 from pylti1p3.registration import Registration
 from pylti1p3.service_connector import ServiceConnector
 from pytest_django.plugin import DjangoDbBlocker
 
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.lti.models import LtiLaunch, UsedToken
 from tests.lti.vendor import AP, CONTROL_TYPE, LTI, SCOPE, Form, private_pem_of
 from tests.services.conftest import ServiceOn
-from tests.services.courses import Course, act
+from tests.services.courses import Attempt, Course, act, exam_body
 from tests.services.databases import on_mariadb, on_sqlite
 from tests.services.invariants import anomalies
 from tests.services.lti_stage import Stage, staged, told_by
@@ -204,6 +208,73 @@ def test_no_process_that_served_one_step_of_a_launch_is_needed_for_the_next(stag
         assert ended[f"{AP}session_data"] == begun[f"{AP}session_data"]
     assert {stage.row(attempt).status for attempt in attempts} == {"submitted"}
     assert not anomalies(course.id, stage.alias)
+
+
+def hours_go_by(stage: Stage, attempt: Attempt, hours: float) -> None:
+    """As far as the attempt and all that is remembered of launches can tell."""
+    time = timedelta(hours=hours)
+    for model, columns in (
+        (ExamAttempt.objects.filter(pk=attempt.id), ("start_time", "paused_at")),
+        (LtiLaunch.objects.all(), ("expires_at",)),
+        (UsedToken.objects.all(), ("expires_at",)),
+    ):
+        rows: Any = model.using(stage.alias)
+        rows.update(**{column: F(column) - time for column in columns})
+
+
+@pytest.fixture
+def _sweep_works(stage: Stage, request: pytest.FixtureRequest) -> None:
+    """MariaDB refuses the statement with which `core.attempts` looks for what is over: an error there, not in LTI."""
+    if not stage.service.database.is_sqlite:
+        defect = pytest.mark.xfail(reason="the sweep's query is a syntax error (1064) on MariaDB", strict=False)
+        request.applymarker(defect)
+
+
+def sweep(stage: Stage) -> None:
+    done = stage.service.database.manage("submit_timed_out_attempts")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("_sweep_works")
+def test_an_exam_of_three_hours_ends_in_the_tool_though_its_launch_was_purged(stage: Stage) -> None:
+    course = stage.course()
+    attempt = course.attempt(course.exam(exam_type="proctored", time_limit_mins=180), course.learner())
+    begun, cookie = stage.launched(attempt)
+    stage.service.expect(stage.answer(stage.vendor.start_assessment(begun), cookie), 200)
+    stage.service.expect(act(attempt.learner, attempt, "start"), 200)
+    hours_go_by(stage, attempt, 2.5)
+    sweep(stage)
+    assert not LtiLaunch.objects.using(stage.alias).filter(attempt_id=attempt.id).exists()
+    assert stage.row(attempt).status == "started"
+    end = stage.service.expect(Call("GET", f"/lti/end_assessment/{attempt.id}", attempt.learner), 302)
+    ended = stage.bring(told_by(end), end.headers["set-cookie"].partition(";")[0])
+    assert ended[f"{LTI}message_type"] == "LtiEndAssessment"
+    assert ended[f"{AP}session_data"] == begun[f"{AP}session_data"]
+
+
+@pytest.mark.usefixtures("_sweep_works")
+def test_a_tool_that_pauses_and_never_resumes_holds_nobody_for_ever(stage: Stage) -> None:
+    """Neither the learner's next exam, though no sweep runs, nor the attempt itself, once one does."""
+    course = stage.course()
+    learner = course.learner()
+    exams = course.exams(*(exam_body(course.content_id(name), exam_type="proctored") for name in ("one", "two")))
+    paused, waiting = (course.attempt(exam, learner) for exam in exams)
+    stage.service.expect(act(learner, paused, "start"), 200)
+    stage.service.expect(stage.control(paused, "pause"), 200)
+    hours_go_by(stage, paused, 3.9)
+    sweep(stage)
+    assert stage.service.call(act(learner, waiting, "start")).status == 400, "four hours are not over"
+    assert stage.row(paused).paused_at
+    hours_go_by(stage, paused, 0.2)
+    stage.service.expect(act(learner, waiting, "start"), 200)
+    assert stage.row(paused).status == "submitted"
+    assert stage.events(course.id) == ["submitted"]
+
+    stage.service.expect(stage.control(waiting, "pause"), 200)
+    hours_go_by(stage, waiting, 4.1)
+    sweep(stage)
+    assert (stage.row(waiting).status, stage.row(waiting).paused_at) == ("submitted", None)
+    assert stage.events(course.id) == ["submitted", "submitted"]
 
 
 def test_pylti1p3_reads_our_message_and_controls_the_assessment_over_http(stage: Stage) -> None:
