@@ -127,7 +127,9 @@ class ExamAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
 class ForceForm(Form):
     """Why a superuser does what the rules refuse."""
 
-    reason = CharField(label=_("Reason"), max_length=LONGEST_REASON, widget=TextInput({"size": 80, "autofocus": True}))
+    reason = CharField(
+        label=_("Reason"), max_length=LONGEST_REASON, widget=TextInput({"class": "vTextField", "autofocus": True})
+    )
 
 
 @admin.register(ExamAttempt)
