@@ -7,11 +7,11 @@ from django.db import DataError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from edx_exams.apps.core.api import get_attempt_to_change
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool
 from tests.conftest import person
 from tests.factories import UserFactory, make_attempt
+from tests.lti.facts import status
 from tests.lti.test_platform import assert_frameable
 from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, form_of, query_of
 
@@ -88,7 +88,7 @@ def test_a_form_that_cannot_be_read_is_refused_by_a_page_that_may_be_framed(
     assert response.status_code == 400
     assert "<h1>" in response.content.decode()
     assert_frameable(response)
-    assert get_attempt_to_change(attempt.pk).status == "download_software_clicked"
+    assert status(attempt) == "download_software_clicked"
 
 
 @pytest.mark.parametrize("what", UNREADABLE)
@@ -117,7 +117,7 @@ def test_text_that_a_column_cannot_hold_is_the_senders_mistake_and_not_an_outage
         answer = vendor.control(running, "terminate", token=token, reason_code="\N{CLAPPER BOARD}")
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
     assert answer.json()["errors"]
-    assert get_attempt_to_change(running.pk).status == "started"
+    assert status(running) == "started"
 
 
 @pytest.mark.parametrize("url", ["", "vendor", "https://[vendor]/login", "javascript:alert(1)", "https://"])
@@ -128,7 +128,7 @@ def test_a_tool_without_a_web_address_is_not_launched(
     """As an imported registration may be."""
     LtiTool.objects.update(**{field: url})
     assert browser.follow(f"/lti/start_proctoring/{attempt.pk}").status_code == 400
-    assert get_attempt_to_change(attempt.pk).status == "created"
+    assert status(attempt) == "created"
 
 
 def test_no_form_is_sent_to_what_is_no_web_address(browser: Browser, attempt: ExamAttempt, vendor: Vendor) -> None:
@@ -170,4 +170,4 @@ def test_no_other_method_does_anything(
     for path in paths:
         response: Any = browser.generic(method, path, headers=person(attempt.user).authorization())
         assert response.status_code == 405, path
-    assert get_attempt_to_change(attempt.pk).status == "created"
+    assert status(attempt) == "created"

@@ -11,29 +11,20 @@ from edx_exams.apps.core.api import (
     act_as_learner,
     check_if_exam_timed_out,
     control_attempt,
-    get_attempt_to_change,
     grant_access,
     submit_timed_out_attempts,
 )
 from edx_exams.apps.core.exceptions import ContentAccessDenied, ExamIllegalStatusTransition
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import ControlAction, LearnerAction
-from edx_exams.apps.events.models import OutboxEvent
 from tests.factories import make_attempt
+from tests.lti.facts import events, row
 from tests.lti.vendor import Vendor, proctored_exam
 
 pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-def row(attempt: ExamAttempt) -> ExamAttempt:
-    return get_attempt_to_change(attempt.pk)
-
-
-def events() -> list[str]:
-    return [event.split(".")[-2] for event in OutboxEvent.objects.order_by("pk").values_list("event_type", flat=True)]
 
 
 def report(action: str, **fields: Any) -> ControlReport:

@@ -1,7 +1,6 @@
 """The Assessment Control Service: what a tool may do with an attempt, and what becomes of it."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,26 +12,14 @@ from rest_framework.test import APIClient
 from edx_exams.apps.core.api import (
     act_as_learner,
     create_or_update_course_exam_configuration,
-    get_attempt_to_change,
 )
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction
-from edx_exams.apps.events.models import OutboxEvent
 from tests.factories import COURSE_ID, ConfigurationFactory, make_attempt
+from tests.lti.facts import events, row
 from tests.lti.vendor import CONTROL_TYPE, Vendor, proctored_exam
 
 pytestmark = pytest.mark.django_db
-
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-def row(attempt: ExamAttempt) -> ExamAttempt:
-    return get_attempt_to_change(attempt.pk)
-
-
-def events() -> list[str]:
-    return [event.split(".")[-2] for event in OutboxEvent.objects.order_by("pk").values_list("event_type", flat=True)]
 
 
 def statuses_in_history(attempt: ExamAttempt) -> list[str]:

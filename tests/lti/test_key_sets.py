@@ -16,6 +16,7 @@ from edx_exams.apps.lti.assertions import Refused
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
 from edx_exams.apps.lti.models import LtiTool
 from edx_exams.apps.lti.toolkeys import problems, verified_claims
+from tests.lti.forgeries import part
 from tests.lti.keyserver import KeyServer, dead_url, drip, flood, hang, key_server, redirect_to, send
 from tests.lti.vendor import Browser, Vendor, jwk_of, pem_of, register, rsa_key
 
@@ -136,14 +137,10 @@ def test_a_kid_chooses_its_key_and_no_other(publisher: Vendor, server: KeyServer
 
 @pytest.mark.parametrize("kid", ["b", 5, ["a"], {"a": 1}])
 def test_with_a_pem_the_kid_is_ignored(vendor: Vendor, kid: Any) -> None:
-    import base64  # noqa: PLC0415
     import json  # noqa: PLC0415
 
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
-
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
     head = f"{part(json.dumps({'alg': 'RS256', 'kid': kid}).encode())}.{part(b'{}')}"
     signature = vendor.key.sign(head.encode(), PKCS1v15(), hashes.SHA256())

@@ -10,19 +10,16 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from edx_exams.apps.core.api import act_as_learner, get_attempt_to_change
+from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import LearnerAction
 from edx_exams.apps.lti import keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import ExamFactory, UserFactory, make_attempt
+from tests.lti.facts import status
 from tests.lti.vendor import AP, LTI, PLATFORM, Browser, Vendor, form_of, proctored_exam, query_of, register
 
 pytestmark = pytest.mark.django_db
-
-
-def status(attempt: ExamAttempt) -> str:
-    return get_attempt_to_change(attempt.pk).status
 
 
 def test_a_launch_begins_at_the_tools_login_url(browser: Browser, attempt: ExamAttempt, vendor: Vendor) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from edx_exams.apps.core.api import act_as_learner, get_attempt_to_change
+from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import LearnerAction
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool
 from tests.factories import UserFactory, make_attempt
+from tests.lti.facts import row
 from tests.lti.vendor import (
     AUTHORIZE,
     Browser,
@@ -19,10 +20,6 @@ from tests.lti.vendor import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def row(attempt: ExamAttempt) -> ExamAttempt:
-    return get_attempt_to_change(attempt.pk)
 
 
 def assert_no_id_token(response: Any) -> None:

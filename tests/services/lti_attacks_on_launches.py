@@ -4,21 +4,16 @@ Attacks on launches and on what comes back from them.
 Each sets its stage and returns the attack itself, so that only what the attack changes is held against it.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-import jwt
 from django.utils import timezone
 
-from edx_exams.apps.lti import keys
 from edx_exams.apps.lti.models import LtiLaunch
-from tests.lti.vendor import In, Vendor, rsa_key
+from tests.lti.forgeries import FORGERIES, Forge
+from tests.lti.vendor import In
 from tests.services.courses import act
 from tests.services.lti_scene import Blow, Scene
 from tests.services.server import Call
@@ -81,20 +76,11 @@ def no_nonce(scene: Scene) -> Blow:
     return lambda: scene.authorize(told, cookie, nonce=None)
 
 
-def _fetched_ahead(path: str) -> Callable[[Scene], Blow]:
+def _link(path: str, **headers: str) -> Callable[[Scene], Blow]:
     def prepare(scene: Scene) -> Blow:
         attempt = scene.attempt()
-        headers = {"Sec-Purpose": "prefetch;prerender"}
-        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", attempt.learner, headers=headers))
-
-    return prepare
-
-
-def _from_another_site(path: str) -> Callable[[Scene], Blow]:
-    def prepare(scene: Scene) -> Blow:
-        attempt = scene.attempt()
-        headers = {"Sec-Fetch-Site": "cross-site"}
-        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", attempt.learner, headers=headers))
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", attempt.learner, headers=sent))
 
     return prepare
 
@@ -123,10 +109,10 @@ LAUNCH: Final[dict[str, Callable[[Scene], Blow]]] = {
     "a hint of another tool": a_hint_at_another_tool,
     "redirect_uri not registered": a_redirect_uri_that_is_not_registered,
     "no nonce": no_nonce,
-    "launch link fetched ahead": _fetched_ahead("start_proctoring"),
-    "end link fetched ahead": _fetched_ahead("end_assessment"),
-    "launch link on another site": _from_another_site("start_proctoring"),
-    "end link on another site": _from_another_site("end_assessment"),
+    "launch link fetched ahead": _link("start_proctoring", sec_purpose="prefetch;prerender"),
+    "end link fetched ahead": _link("end_assessment", sec_purpose="prefetch;prerender"),
+    "launch link on another site": _link("start_proctoring", sec_fetch_site="cross-site"),
+    "end link on another site": _link("end_assessment", sec_fetch_site="cross-site"),
     "someone else's attempt": someone_elses_attempt,
     "launch of a finished attempt": a_launch_of_a_finished_attempt,
 }
@@ -134,30 +120,6 @@ LAUNCH: Final[dict[str, Callable[[Scene], Blow]]] = {
 
 # On the tool's answer
 
-Forge = Callable[[Vendor, dict[str, Any]], str]
-
-
-def unsigned(_: Vendor, claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, "", "none")
-
-
-def _signed_with_the_public_key(vendor: Vendor, claims: dict[str, Any]) -> str:
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-    message = f"{part(b'{"alg": "HS256", "typ": "JWT"}')}.{part(json.dumps(claims).encode())}"
-    return f"{message}.{part(hmac.new(vendor.tool.public_key.encode(), message.encode(), hashlib.sha256).digest())}"
-
-
-FORGED: Final[dict[str, Forge]] = {
-    "alg none": unsigned,
-    "HS256 with the public key": _signed_with_the_public_key,
-    "a stranger's key": lambda vendor, claims: vendor.sign(claims, key=rsa_key("stranger")),
-    "a stranger's key, unknown kid": lambda vendor, claims: vendor.sign(claims, key=rsa_key("stranger"), kid="?"),
-    "another tool's key": lambda vendor, claims: vendor.sign(claims, key=rsa_key("competitor")),
-    "our own key": lambda vendor, claims: keys.sign(vendor.tool, claims),
-    "PS256": lambda vendor, claims: vendor.sign(claims, algorithm="PS256"),
-}
 CLAIMED: Final[dict[str, dict[str, Any]]] = {
     "expired": {"exp": In(-120)},
     "not yet valid": {"nbf": In(600)},
@@ -219,7 +181,7 @@ def an_answer_for_a_finished_attempt(scene: Scene) -> Blow:
 ANSWER: Final[dict[str, Callable[[Scene], Blow]]] = {
     "replayed, attempt running": a_replay,
     **{name: _claimed(changes) for name, changes in CLAIMED.items()},
-    **{name: _forged(forge) for name, forge in FORGED.items()},
+    **{name: _forged(forge) for name, forge in FORGERIES.items()},
     "in another session": an_answer_in_another_session,
     "of another tool": an_answer_of_another_tool,
     "for a finished attempt": an_answer_for_a_finished_attempt,

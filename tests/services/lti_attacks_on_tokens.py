@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from edx_exams.apps.lti import keys
+from tests.lti.forgeries import unsigned
 from tests.lti.vendor import PLATFORM, In
 from tests.services.courses import Attempt
-from tests.services.lti_attacks_on_launches import unsigned
 from tests.services.lti_scene import Blow, Scene
 
 ONE_YEAR: Final = 365 * 24 * 3600

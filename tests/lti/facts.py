@@ -1,0 +1,17 @@
+"""What is the case: an attempt as it is now, and the events that are owed."""
+
+from edx_exams.apps.core.api import get_attempt_to_change
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.events.models import OutboxEvent
+
+
+def row(attempt: ExamAttempt) -> ExamAttempt:
+    return get_attempt_to_change(attempt.pk)
+
+
+def status(attempt: ExamAttempt) -> str:
+    return row(attempt).status
+
+
+def events() -> list[str]:
+    return [event.split(".")[-2] for event in OutboxEvent.objects.order_by("pk").values_list("event_type", flat=True)]
