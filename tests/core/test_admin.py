@@ -68,6 +68,15 @@ def test_every_model_of_ours_is_there() -> None:
     assert set(OURS) <= set(admin.site._registry)
 
 
+@pytest.mark.parametrize("model", OURS)
+def test_each_list_can_be_searched_filtered_and_has_an_order(model: type[Model]) -> None:
+    ours = admin.site._registry[model]
+    assert ours.search_fields
+    assert ours.list_filter
+    assert ours.ordering
+    assert tuple(ours.list_display) != ("__str__",)
+
+
 def test_nobody_gets_in_without_being_staff(learner: User) -> None:
     client = Client()
     assert client.get(page(Exam, "changelist")).status_code == 302

@@ -8,13 +8,14 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.messages import get_messages
+from django.db import OperationalError
 from django.test import Client
 from django.urls import resolve
 from django.utils import timezone
 
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.events.models import OutboxEvent
-from tests.core.conftest import EventsOwed, Trail, browser_of, page, reloaded, text_of
+from tests.core.conftest import EventsOwed, Trail, browser_of, every_statement, page, reloaded, text_of
 from tests.factories import (
     OldAttemptFactory,
     ProviderFactory,
@@ -87,6 +88,24 @@ def test_what_only_the_transition_finds_out_is_shown_as_a_message(browser: Clien
     (message,) = messages_of(choose(browser, attempt, "started"))
     assert "“Midterm” is in progress" in message
     assert reloaded(attempt).status == "created"
+
+
+@pytest.mark.parametrize(("text", "is_told"), [("database is locked", True), ("no such table", False)])
+def test_rows_that_others_hold_are_told_of_and_nothing_else_is_hidden(
+    text: str, is_told: bool, browser: Client, superuser: User
+) -> None:
+    attempt = submitted_attempt()
+
+    def fail(sql: str, params: Any) -> None:
+        if sql.startswith("UPDATE") and "exams_examattempt" in sql:
+            raise OperationalError(text)
+
+    browser.raise_request_exception = False
+    with every_statement(fail):
+        answer = choose(browser, attempt, "verified")
+    assert answer.status_code == (302 if is_told else 500)
+    assert ("try again" in " ".join(messages_of(answer))) == is_told
+    assert reloaded(attempt).status == "submitted"
 
 
 def test_a_superuser_is_asked_before_the_rules_are_broken(

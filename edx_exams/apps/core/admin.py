@@ -68,6 +68,7 @@ class ProctoringProviderAdmin(BoundedSearchAdmin):
     """Vendors of proctoring."""
 
     list_display = ("name", "verbose_name", "lti_configuration_id", "org_key")
+    list_filter = ("org_key",)
     search_fields = ("name", "verbose_name", "org_key")
     ordering = ("name",)
 
@@ -274,6 +275,7 @@ class StudentAllowanceAdmin(BoundedSearchAdmin):
     """Extra time of learners."""
 
     list_display = ("pk", "user", "exam", "extra_time_mins")
+    list_filter = ("exam__exam_type",)
     list_select_related = ("user", "exam")
     search_fields = ("user__username", "user__email", "exam__exam_name", "exam__course_id")
     ordering = ("-modified", "-pk")

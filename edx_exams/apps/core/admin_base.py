@@ -1,12 +1,15 @@
 """What our pages of the admin have in common."""
 
+from collections.abc import Callable
 from typing import Any, Final, override
 
 from django.contrib import admin, messages
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.transactions import database_busy, is_transient
 
 #: Characters that are looked for: more than any id has, and few enough for every database. Django makes a condition of
 #: each word for each field, and SQLite takes no thousand of them, and no pattern of 50,000 bytes.
@@ -34,17 +37,21 @@ class RuledAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except ExamBaseException as refusal:
-            return self.refused(request, refusal)
+        return self._or_refused(request, super().changeform_view, object_id, form_url, extra_context)
 
     @override
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        return self._or_refused(request, super().delete_view, object_id, extra_context)
+
+    def _or_refused(self, request: HttpRequest, view: Callable[..., Any], *args: Any) -> Any:
         try:
-            return super().delete_view(request, object_id, extra_context)
+            return view(request, *args)
         except ExamBaseException as refusal:
             return self.refused(request, refusal)
+        except OperationalError as error:  # the admin's own transaction keeps ours from running again
+            if not is_transient(error):
+                raise
+            return self.refused(request, database_busy())
 
     def refused(self, request: HttpRequest, refusal: ExamBaseException) -> HttpResponse:
         """Back to the page, which says why."""

@@ -42,6 +42,11 @@ def is_transient(error: OperationalError) -> bool:
     return "is locked" in str(error)
 
 
+def database_busy() -> DatabaseBusy:
+    """The refusal of what did not get its locks."""
+    return DatabaseBusy("Too many requests are at work on this right now. Please try again in a moment.")
+
+
 def write_transaction[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """
     Decorate a function whose body is one transaction, run again after a deadlock or lock time-out.
@@ -66,8 +71,7 @@ def write_transaction[**P, R](function: Callable[P, R]) -> Callable[P, R]:
                 if not is_transient(error):
                     raise
                 log.warning("%s met another transaction (try %d of %d)", function.__name__, failures + 1, TRIES)
-        message = "Too many requests are at work on this right now. Please try again in a moment."
-        raise DatabaseBusy(message)
+        raise database_busy()
 
     return run
 
