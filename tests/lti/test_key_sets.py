@@ -100,6 +100,8 @@ def test_a_vendor_who_does_not_answer_is_not_asked_sooner_for_an_unknown_kid(
     for number in range(5):
         assert not verify(publisher, key=rsa_key("stranger"), kid=f"guess-{number}")
     assert server.asked == 1
+    with pytest.raises(Refused, match="could not get the keys"):
+        verified_claims(reloaded(publisher), publisher.sign({}))
 
 
 def test_a_new_key_that_another_request_is_fetching_is_waited_for(

@@ -77,9 +77,15 @@ def verified_claims(tool: LtiTool, message: str) -> Mapping[str, Any]:
     if claims is None and tool.keyset_url and not has_fetched and _look_for_a_new_key(tool):
         claims = _try(tool, message, kid)
     if claims is None:
-        text = "The message of the proctoring tool is not signed with a key that we know to be the tool's."
-        raise Refused(text, "signature")
+        raise _unverified(tool)
     return claims
+
+
+def _unverified(tool: LtiTool) -> Refused:
+    if tool.keyset is None and not tool.public_key:
+        return Refused("We could not get the keys of the proctoring tool. Please try again in a minute.", "no keys")
+    text = "The message of the proctoring tool is not signed with a key that we know to be the tool's."
+    return Refused(text, "signature")
 
 
 def _no_message() -> Refused:
