@@ -29,6 +29,7 @@ from edx_exams.apps.core.models import (
     User,
 )
 from edx_exams.apps.core.statuses import ExamAttemptStatus, may_follow, outcome_of
+from edx_exams.apps.core.transactions import lock_configuration, lock_users
 
 
 def _who(request: HttpRequest) -> User:
@@ -119,6 +120,10 @@ class ExamAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Exam | None = None) -> bool:
         return False  # their attempts would go with them, unheard; an exam is retired instead
+
+    @override
+    def lock(self, request: HttpRequest, row: Exam) -> None:
+        lock_configuration(row.course_id)
 
     @override
     def save_model(self, request: HttpRequest, obj: Exam, form: Any, change: bool) -> None:
@@ -239,6 +244,10 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
     @override
     def revert_disabled(self, request: HttpRequest, obj: ExamAttempt | None = None) -> bool:
         return True  # a past state is looked at; back to a status one gets by choosing it
+
+    @override
+    def lock(self, request: HttpRequest, row: ExamAttempt) -> None:
+        lock_users([row.user_id, _who(request).pk])
 
     @override
     def save_model(self, request: HttpRequest, obj: ExamAttempt, form: Any, change: bool) -> None:

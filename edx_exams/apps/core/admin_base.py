@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final, override
 
 from django.contrib import admin, messages
-from django.db import OperationalError
+from django.contrib.admin.utils import unquote
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
@@ -37,15 +38,26 @@ class RuledAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        return self._or_refused(request, super().changeform_view, object_id, form_url, extra_context)
+        view = super().changeform_view
+        return self._or_refused(request, object_id, lambda: view(request, object_id, form_url, extra_context))
 
     @override
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        return self._or_refused(request, super().delete_view, object_id, extra_context)
+        view = super().delete_view
+        return self._or_refused(request, object_id, lambda: view(request, object_id, extra_context))
 
-    def _or_refused(self, request: HttpRequest, view: Callable[..., Any], *args: Any) -> Any:
+    def lock(self, request: HttpRequest, row: Any) -> None:
+        """Take the locks that a write of this row begins with."""
+
+    def _or_refused(self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]) -> Any:
+        row = self.get_object(request, unquote(object_id)) if request.method == "POST" and object_id else None
+        if row is None:
+            return view()
         try:
-            return view(request, *args)
+            with transaction.atomic():
+                # Before the page reads anything: at REPEATABLE READ it would go by what was so before it had to wait.
+                self.lock(request, row)
+                return view()
         except ExamBaseException as refusal:
             return self.refused(request, refusal)
         except OperationalError as error:  # the admin's own transaction keeps ours from running again
