@@ -6,11 +6,13 @@ from typing import Any
 
 import jwt
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt
 from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.lti.launches import purge
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import UserFactory, make_attempt
 from tests.lti.facts import row
@@ -150,6 +152,23 @@ def test_a_nonce_is_taken_once_even_for_another_launch(
     second = browser.launch(attempt, vendor)
     assert browser.answer(vendor.start_assessment(second, nonce="same")).status_code == 400
     assert browser.answer(vendor.start_assessment(second, nonce="other")).status_code == 200, "the refusal cost nothing"
+
+
+def test_a_nonce_is_remembered_for_as_long_as_its_message_is_good(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor, launch: dict[str, Any]
+) -> None:
+    assert browser.answer(vendor.start_assessment(launch, nonce="same", exp=In(6 * 3600))).status_code == 200
+    UsedToken.objects.update(expires_at=F("expires_at") - timedelta(hours=5))  # five hours go by
+    purge()
+    second = browser.launch(attempt, vendor)
+    assert browser.answer(vendor.start_assessment(second, nonce="same")).status_code == 400
+
+
+@pytest.mark.parametrize("exp", [253_402_300_799, 10**11])
+def test_a_message_that_is_good_for_ever_is_no_trouble(
+    browser: Browser, vendor: Vendor, launch: dict[str, Any], exp: int
+) -> None:
+    assert browser.answer(vendor.start_assessment(launch, exp=exp)).status_code == 200
 
 
 def test_a_replay_never_takes_a_running_attempt_back(

@@ -6,7 +6,7 @@ Security Framework 1.0, section 4.1 (OAuth 2.0 client credentials with a JWT); R
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import jwt
@@ -102,8 +102,8 @@ def _read(parameters: Mapping[str, list[str]]) -> dict[str, str]:
 def _use(tool: LtiTool, assertion: ClientAssertion) -> None:
     """An assertion buys one token, whoever sends it, however many at once."""
     if assertion.jti is not None:
-        until = timezone.now() + timedelta(seconds=LIFETIME + 3 * LEEWAY)  # it cannot be valid for longer
-        launches.use_once(tool, UsedToken.Kind.jti, assertion.jti, until=until)
+        now = timezone.now()
+        launches.use_once(tool, UsedToken.Kind.jti, assertion.jti, now=now, expires_at=assertion.expires_at)
 
 
 def _sign(tool: LtiTool, scopes: frozenset[str], now: datetime) -> str:

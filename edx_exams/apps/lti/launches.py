@@ -6,7 +6,7 @@ Security Framework 1.0, section 5.1.1 (OpenID Connect launch flow); Proctoring S
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
@@ -33,6 +33,10 @@ from edx_exams.apps.lti.models import (
     UsedToken,
     new_secret,
 )
+
+#: A message that is good for longer may be used again after this; by then its launch is long over.
+LONGEST_MEMORY: Final = timedelta(days=366)
+
 
 # Beginning
 
@@ -251,7 +255,7 @@ def _accept(tool: LtiTool, launch: LtiLaunch, attempt: ExamAttempt, message: Sta
     # Whoever answers the same launch at this moment waits for the attempt's lock, and then finds it answered.
     if not LtiLaunch.objects.filter(pk=launch.pk, answered_at=None).update(answered_at=now):
         raise _no_launch("answered")
-    use_once(tool, UsedToken.Kind.nonce, message.nonce, until=now + LAUNCH_LIFETIME + timedelta(seconds=2 * LEEWAY))
+    use_once(tool, UsedToken.Kind.nonce, message.nonce, now=now, expires_at=message.expires_at)
     upsert(
         [
             ProctoredAttempt(
@@ -265,13 +269,15 @@ def _accept(tool: LtiTool, launch: LtiLaunch, attempt: ExamAttempt, message: Sta
     )
 
 
-def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, until: datetime) -> None:
+def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, now: datetime, expires_at: int) -> None:
     """
-    Remember a message's id.
+    Remember a message's id for as long as the message is good, and at least as long as a launch lives.
 
-    :param until: when the message is refused for another reason
+    :param expires_at: when the message expires, seconds since 1970
     :raises Refused: it was used before
     """
+    seconds = min(max(expires_at - now.timestamp(), LAUNCH_LIFETIME.total_seconds()), LONGEST_MEMORY.total_seconds())
+    until = now + timedelta(seconds=seconds + 2 * LEEWAY)
     try:
         with transaction.atomic():
             UsedToken.objects.create(tool=tool, kind=kind, value_hash=sessions.digest(value), expires_at=until)
