@@ -3,6 +3,7 @@
 from auth_backends.urls import oauth2_urlpatterns
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from edx_exams.apps.api import pages, sso
@@ -17,6 +18,8 @@ urlpatterns = [
     *oauth2_urlpatterns,
     path("", pages.home, name="home"),
     path("admin/", admin.site.urls),
+    # As people type them.
+    re_path(r"^(?P<name>admin|login|logout)\Z", RedirectView.as_view(url="/%(name)s/", query_string=True)),
     path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
     path("api/v1/", include("edx_exams.apps.api.v1.urls")),
     re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(http_method_names=_READ), name="schema"),

@@ -114,6 +114,11 @@ def test_below_api_what_is_not_there_is_404_in_json(path: str, debug: bool, clie
         assert_refused(getattr(client, method)(path), 404)
 
 
+@pytest.mark.parametrize("path", ["/admin", "/login", "/logout"])
+def test_a_page_that_people_type_is_found_without_its_slash(path: str, client: Client) -> None:
+    assert client.get(f"{path}?next=/").headers["Location"] == f"{path}/?next=/"
+
+
 def test_elsewhere_what_is_not_there_is_a_page(client: Client) -> None:
     answer = client.get("/nothing")
     assert answer.status_code == 404
