@@ -289,11 +289,22 @@ def test_a_private_key_and_its_id_come_from_one_place() -> None:
     assert keys.key_set(LtiTool.objects.get())["keys"] == [keys.public_jwk(passports.public_key(), "passport's kid")]
 
 
-def test_what_an_imported_tool_lacks_is_said() -> None:
-    fill(CONFIGURATION, {**ROW, "lti_1p3_oidc_url": "", "lti_1p3_tool_keyset_url": ""})
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lti_1p3_oidc_url": ""}, "it has no address to be launched at"),
+        ({"lti_1p3_redirect_uris": '["app:back"]'}, "one of its redirect URIs is no web address"),
+        ({"lti_1p3_tool_keyset_url": ""}, "neither a key set URL nor a public key"),
+        ({"lti_1p3_tool_keyset_url": "http://v.example.com/jwks"}, "must begin with https://"),
+        ({"lti_1p3_tool_public_key": "-----BEGIN CERTIFICATE-----"}, "The public key is no RSA key"),
+    ],
+    ids=str,
+)
+def test_what_an_imported_tool_lacks_is_said(changes: dict[str, str], said: str) -> None:
+    fill(CONFIGURATION, {**ROW, **changes})
     (line,) = import_registrations().taken
-    assert "no address to be launched at" in line
-    assert "neither a key set URL nor a public key" in line
+    assert line.startswith("LTI configuration 7: imported; ")
+    assert said in line
 
 
 def test_an_imported_private_key_is_stored_encrypted() -> None:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Final, override
+from typing import Any, Final, NamedTuple, override
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -46,11 +46,35 @@ def fetch_key_set(url: str) -> dict[str, Any]:
     return key_set
 
 
-def _fetch(url: str) -> bytes:
+class Address(NamedTuple):
+    """
+    Where a key set is.
+
+    :param is_trusted: the operator has named the host: its address may be private, and it may be asked without TLS
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    is_trusted: bool
+
+
+def address_of(url: str) -> Address:
+    """
+    Take an address apart. Nobody is asked.
+
+    :raises FetchFailed: it is not to be asked for
+    """
     scheme, host, port, target = _parts(url)
     is_trusted = host in {allowed.lower() for allowed in settings.LTI_TOOL_URL_ALLOWED_HOSTS}
     if scheme != "https" and not is_trusted:
         raise FetchFailed("The address must begin with https://.")
+    return Address(scheme, host, port, target, is_trusted)
+
+
+def _fetch(url: str) -> bytes:
+    scheme, host, port, target, is_trusted = address_of(url)
     connection = _Connection(host, port, is_tls=scheme == "https", may_be_private=is_trusted)
     # The last word against whoever answers a byte at a time: each read would be in time.
     deadline = threading.Timer(TOTAL_TIMEOUT, connection.abort)

@@ -18,7 +18,7 @@ from django.db import IntegrityError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from edx_exams.apps.core.models import ProctoringProvider
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import keys, toolkeys
 from edx_exams.apps.lti.models import LtiTool, is_web_address
 
 _CONFIGURATION: Final = "lti_consumer_lticonfiguration"
@@ -83,7 +83,7 @@ def import_registrations(*, using: str = "default") -> Report:
         except _Unusable as reason:
             report.skipped.append(f"{what}: not imported: {reason}")
         else:
-            report.taken.append(f"{what}: imported{''.join(f', {note}' for note in _notes(tool))}")
+            report.taken.append(f"{what}: imported{''.join(f'; {note}' for note in _notes(tool))}")
     return report
 
 
@@ -167,8 +167,7 @@ def _notes(tool: LtiTool) -> Iterator[str]:
         yield "it has no address to be launched at"
     if not all(map(is_web_address, tool.allowed_redirect_uris)):
         yield "one of its redirect URIs is no web address"
-    if not (tool.keyset_url or tool.public_key):
-        yield "it has neither a key set URL nor a public key"
+    yield from (problem.rstrip(".") for problem in toolkeys.known_problems(tool))
 
 
 def _conflict(tool: LtiTool, using: str) -> str | None:

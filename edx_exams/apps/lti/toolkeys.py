@@ -20,7 +20,7 @@ from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 
 from edx_exams.apps.lti.assertions import Refused
-from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set
+from edx_exams.apps.lti.fetching import FetchFailed, address_of, fetch_key_set
 from edx_exams.apps.lti.models import LtiTool
 
 log = logging.getLogger(__name__)
@@ -249,8 +249,8 @@ def forget_key_set(tool: LtiTool) -> None:
     LtiTool.objects.filter(pk=tool.pk).update(**nothing)
 
 
-def problems(tool: LtiTool) -> list[str]:
-    """What keeps us from verifying this tool's messages, in words for the operator. Asks the vendor now."""
+def known_problems(tool: LtiTool) -> list[str]:
+    """What keeps us from verifying this tool's messages, in words for the operator, as far as it is seen from here."""
     if not tool.keyset_url and not tool.public_key:
         return ["The tool has neither a key set URL nor a public key: nothing that it sends can be verified."]
     found = []
@@ -258,14 +258,26 @@ def problems(tool: LtiTool) -> list[str]:
         found.append(f"The public key is no RSA key of at least {_SMALLEST_KEY} bits in PEM format.")
     if tool.keyset_url:
         try:
-            key_set = fetch_key_set(tool.keyset_url)
+            address_of(tool.keyset_url)
         except FetchFailed as failure:
-            return [*found, f"The key set could not be fetched. {failure}"]
-        usable = [entry for entry in key_set["keys"] if isinstance(entry, dict) and jwk_key(entry)]
-        if not usable:
-            found.append(f"None of the key set's {len(key_set['keys'])} keys is an RSA key for signatures.")
-        elif not all(entry.get("kid") for entry in usable):
-            found.append("A key of the set has no “kid”; messages without one are tried with every key.")
-        if usable:
-            _remember(tool, key_set, timezone.now())
+            found.append(f"The key set could not be fetched. {failure}")
+    return found
+
+
+def problems(tool: LtiTool) -> list[str]:
+    """What keeps us from verifying this tool's messages, in words for the operator. Asks the vendor now."""
+    found = known_problems(tool)
+    if not tool.keyset_url:
+        return found
+    try:
+        key_set = fetch_key_set(tool.keyset_url)
+    except FetchFailed as failure:
+        return list(dict.fromkeys([*found, f"The key set could not be fetched. {failure}"]))
+    usable = [entry for entry in key_set["keys"] if isinstance(entry, dict) and jwk_key(entry)]
+    if not usable:
+        found.append(f"None of the key set's {len(key_set['keys'])} keys is an RSA key for signatures.")
+    elif not all(entry.get("kid") for entry in usable):
+        found.append("A key of the set has no “kid”; messages without one are tried with every key.")
+    if usable:
+        _remember(tool, key_set, timezone.now())
     return found
