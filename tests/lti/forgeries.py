@@ -51,3 +51,28 @@ FORGERIES: Final[dict[str, Forge]] = {
     "the tool's key, another algorithm": lambda vendor, claims: vendor.sign(claims, algorithm="PS256"),
     "the tool's key, another body": _with_a_changed_body,
 }
+
+
+#: What JSON may hold where something else belongs.
+ODD_VALUES: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**63,
+    10**30,
+    float("inf"),
+    float("nan"),
+    "",
+    "x",
+    "\0",
+    chr(0xD800),
+    "x" * 5000,
+    [],
+    [[]],
+    [chr(0xD800)],
+    {},
+    {"id": []},
+    {"id": chr(0xD800)},
+)

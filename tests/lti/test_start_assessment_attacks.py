@@ -16,7 +16,7 @@ from edx_exams.apps.lti.launches import purge
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import UserFactory, make_attempt
 from tests.lti.facts import row
-from tests.lti.forgeries import FORGERIES
+from tests.lti.forgeries import FORGERIES, ODD_VALUES
 from tests.lti.vendor import (
     LTI,
     START_ASSESSMENT,
@@ -28,6 +28,10 @@ from tests.lti.vendor import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+#: Valid JSON, and no text that can be encoded.
+HALF_A_CHARACTER = chr(0xD800)
 
 
 @pytest.fixture
@@ -55,6 +59,11 @@ def assert_refused(response: Any, attempt: ExamAttempt, status: str = "download_
         {"iss": "https://vendor.example.com"},
         {"iss": None},
         {"iss": ["x"]},
+        {"iss": HALF_A_CHARACTER},
+        {"iss": "\0"},
+        {"nonce": HALF_A_CHARACTER},
+        {"session_data": HALF_A_CHARACTER},
+        {"resource_link": {"id": HALF_A_CHARACTER}},
         {"azp": "someone else"},
         {"deployment_id": "2"},
         {"deployment_id": None},
@@ -96,6 +105,18 @@ def test_a_message_with_a_wrong_claim_is_refused(
     browser: Browser, attempt: ExamAttempt, vendor: Vendor, launch: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     assert_refused(browser.answer(vendor.start_assessment(launch, **changes)), attempt)
+
+
+def test_no_value_of_any_claim_is_worse_than_a_refusal(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor, launch: dict[str, Any]
+) -> None:
+    good = vendor.start_assessment_claims(launch)
+    for claim in [*good, "azp", "nbf"]:
+        for value in ODD_VALUES:
+            status = browser.answer(vendor.sign({**good, claim: value})).status_code
+            assert status in (200, 400), (claim, value)
+            if status == 200:
+                good = vendor.start_assessment_claims(browser.launch(attempt, vendor))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import addresses, keys
 from edx_exams.apps.lti.models import LtiTool, UsedToken
 from tests.conftest import person
+from tests.lti.forgeries import ODD_VALUES
 from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, In, Vendor, dated, form_of, rsa_key
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,8 @@ def test_a_parameter_that_we_do_not_know_is_passed_over_and_not_logged(
         {"jti": None},
         {"jti": ""},
         {"jti": 7},
+        {"jti": chr(0xD800)},
+        {"iss": chr(0xD800)},
         {f"{LTI}message_type": "LtiStartAssessment"},
         {f"{AP}attempt_number": 1},
     ],
@@ -121,6 +124,14 @@ def test_an_assertion_with_a_wrong_claim_buys_nothing(vendor: Vendor, changes: d
     answer = vendor.ask_for_token(vendor.assertion(**changes))
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert not UsedToken.objects.exists()
+
+
+def test_no_value_of_any_claim_is_worse_than_a_refusal(vendor: Vendor) -> None:
+    good = vendor.assertion_claims()
+    for claim in [*good, "nbf"]:
+        for value in ODD_VALUES:
+            answer = vendor.ask_for_token(vendor.sign({**good, claim: value}))
+            assert answer.status_code in (200, 401), (claim, value)
 
 
 def test_a_message_of_a_launch_is_no_assertion(vendor: Vendor, browser: Browser, attempt: ExamAttempt) -> None:
@@ -224,6 +235,12 @@ def test_a_token_with_a_wrong_claim_opens_nothing(
     vendor: Vendor, running: ExamAttempt, changes: dict[str, Any]
 ) -> None:
     assert at_control(vendor, running, f"Bearer {own_token(vendor, **changes)}").status_code == 401
+
+
+@pytest.mark.parametrize("kid", ["", "\0", chr(0xD800), "x" * 300, "another"])
+def test_a_token_of_a_key_that_cannot_be_ours_opens_nothing(vendor: Vendor, running: ExamAttempt, kid: str) -> None:
+    token = vendor.sign({"sub": "x"}, kid=kid, typ="at+jwt")
+    assert at_control(vendor, running, f"Bearer {token}").status_code == 401
 
 
 def test_a_token_without_the_scope_is_a_403(vendor: Vendor, running: ExamAttempt) -> None:

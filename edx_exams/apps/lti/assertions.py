@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from edx_exams.apps.lti.claims import AP, LTI, VERSION
+from edx_exams.apps.lti.texts import is_text
 
 #: Seconds by which clocks may differ.
 LEEWAY: Final = 60
@@ -17,7 +18,7 @@ LEEWAY: Final = 60
 LONGEST_ASSERTION: Final = 3600
 START_ASSESSMENT: Final = "LtiStartAssessment"
 #: Characters of an id that we compare or remember.
-_LONGEST_ID: Final = 1024
+LONGEST_ID: Final = 1024
 #: The largest number that a timestamp may be: the year 9999.
 _LATEST: Final = 253_402_300_799
 #: The largest attempt number that a column holds.
@@ -140,7 +141,7 @@ def _audience(claims: Mapping[str, Any]) -> list[str]:
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    _require(isinstance(value, str) and 0 < len(value) <= _LONGEST_ID, name)
+    _require(is_text(value, LONGEST_ID), name)
     return str(value)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Never
 
 from edx_exams.apps.core.api import ControlReport
 from edx_exams.apps.core.statuses import ControlAction
+from edx_exams.apps.lti.texts import is_text
 
 #: Characters.
 LONGEST_REASON_CODE: Final = 64
@@ -114,12 +115,8 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object, longest: int, name: str = "", *, allow_empty: bool = False) -> str:
-    what = f"{name} must" if name else "This must"
-    if not isinstance(value, str) or (not value and not allow_empty) or len(value) > longest:
-        message = f"{what} be text of at most {longest:,} characters."
-        raise _Wrong(message)
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        message = f"{what} be valid text."
+    if not is_text(value, longest, allow_empty=allow_empty):
+        message = f"{name or 'This'} must be text of at most {longest:,} characters."
         raise _Wrong(message)
     return value
 

@@ -12,9 +12,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from edx_exams.apps.lti import addresses, launches, sessions, toolkeys
-from edx_exams.apps.lti.assertions import Refused, read_start_assessment
+from edx_exams.apps.lti.assertions import LONGEST_ID, Refused, read_start_assessment
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
+from edx_exams.apps.lti.texts import is_text
 from edx_exams.apps.lti.views import pages
 from edx_exams.apps.lti.views.failures import MALFORMED, UNAVAILABLE
 
@@ -164,7 +165,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
 def _sender(message: str) -> LtiTool:
     """The tool that a message says it is from; its signature will tell."""
     issuer = toolkeys.unverified_claims(message).get("iss")
-    tool = enabled_tool(client_id__exactly=issuer) if isinstance(issuer, str) else None
+    tool = enabled_tool(client_id__exactly=issuer) if is_text(issuer, LONGEST_ID) else None
     if tool is None:
         raise Refused(_("The message is from no proctoring tool that we know."), "claim iss")
     return tool
