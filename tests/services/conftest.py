@@ -2,12 +2,15 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.services.bus import Bus
-from tests.services.databases import Database
+from tests.services.databases import Database, on_mariadb
+from tests.services.faults import FAULTS, Faults
 from tests.services.java import JavaFailed, JavaMissing
 from tests.services.kafka import Kafka
 from tests.services.mariadb import MariaDB, MariaDBMissing
@@ -20,16 +23,20 @@ ServiceOn = Callable[[Database], Service]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
+    config.stash[FAULTS] = Faults()
     # A run that is told to end ends its servers first, as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    lines = config.stash[TALLY].lines()
-    if lines:
-        terminalreporter.section("simultaneous requests")
-        for line in lines:
-            terminalreporter.write_line(line)
+    for title, lines in (
+        ("simultaneous requests", config.stash[TALLY].lines()),
+        ("faults", config.stash[FAULTS].lines()),
+    ):
+        if lines:
+            terminalreporter.section(title)
+            for line in lines:
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -39,15 +46,46 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 
 
 @pytest.fixture(scope="session")
+def faults(pytestconfig: pytest.Config) -> Faults:
+    """Where it is kept what was seen of each fault; printed after the last test."""
+    return pytestconfig.stash[FAULTS]
+
+
+@pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """A running MariaDB server."""
-    server = MariaDB(tmp_path_factory.mktemp("mariadb"))
+    with _mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def frail_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """Another one, which tests may take away as long as they bring it back."""
+    with _mariadb(tmp_path_factory.mktemp("frail")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def frail_database(frail_mariadb: MariaDB) -> Iterator[Database]:
+    """The service's database on that server. Whoever uses it cleans it first of what it must not hold."""
+    frail_mariadb.create_database("bus")
+    database = on_mariadb(frail_mariadb, "bus")
+    database.migrate()
+    with database.connected():
+        yield database
+
+
+@contextmanager
+def _mariadb(directory: Path) -> Iterator[MariaDB]:
+    server = MariaDB(directory)
     try:
         server.start()
     except MariaDBMissing as missing:
         pytest.fail(str(missing), pytrace=False)
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -84,4 +84,3 @@ def _libraries() -> Path:
         if not is_there:
             run(["mvn", "-B", "-q", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"])
     return directory
-

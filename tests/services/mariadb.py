@@ -190,4 +190,3 @@ class MariaDB:
 def _program(name: str) -> str | None:
     # Debian keeps the server where only root's PATH looks.
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-

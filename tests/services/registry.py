@@ -72,4 +72,3 @@ def _jar() -> Path:
                 packed.extractall(directory, filter="data")
             archive.unlink()
     return directory / f"apicurio-registry-app-{VERSION}-runner.jar"
-

@@ -75,3 +75,45 @@ def printed_ids(output: Path) -> list[tuple[str, str]]:
     lines = output.read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines if line.startswith('{"event"')]
     return [(event["course"], event["id"]) for event in events]
+
+
+class Fleet:
+    """
+    So many relays on one outbox as are asked for.
+
+    :param output: file for all that they say
+    """
+
+    def __init__(self, database: Database, output: Path, options: Mapping[str, str]) -> None:
+        self._database = database
+        self._output = output
+        self._options = options
+        self._relays: list[RelayProcess] = []
+
+    @property
+    def active(self) -> RelayProcess | None:
+        """The one that has the lease, if it is alive."""
+        return next((relay for relay in self._relays if relay.holds_the_lease(self._database)), None)
+
+    def have(self, number: int) -> None:
+        """Start or end relays until there are so many, and wait until one is at work."""
+        while len(self._relays) > number:
+            assert self._relays.pop().end() == 0
+        while len(self._relays) < number:
+            self.add()
+        if number:
+            seconds_until(lambda: self.active is not None, "a relay is at work")
+
+    def add(self) -> None:
+        """Start one more."""
+        self._relays.append(RelayProcess(self._database, self._output, self._options))
+
+    def kill(self, relay: RelayProcess) -> None:
+        """SIGKILL it; there is one less."""
+        relay.kill()
+        self._relays.remove(relay)
+
+    def kill_all(self) -> None:
+        """Let nothing of them stay."""
+        for relay in list(self._relays):
+            self.kill(relay)

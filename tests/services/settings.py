@@ -5,6 +5,7 @@ import os
 
 from edx_exams.settings.test import *  # noqa: F403
 from edx_exams.settings.test import JWT_AUTH as TEST_JWT_AUTH
+from edx_exams.settings.test import MIDDLEWARE as SERVICE_MIDDLEWARE
 from tests.services.databases import database_settings
 
 DEBUG = False
@@ -17,6 +18,11 @@ if "EXAMS_TEST_KAFKA" in os.environ:
     EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS = os.environ["EXAMS_TEST_KAFKA"]
     EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = os.environ.get("EXAMS_TEST_REGISTRY")
     EVENT_BUS_CONSUMER_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_CONSUMER_OPTIONS", "{}"))
+    EVENT_BUS_RELAY_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_RELAY_OPTIONS", "{}"))
+    EVENT_BUS_TOPIC_PREFIX = os.environ.get("EXAMS_TEST_TOPIC_PREFIX", "")
+
+if "EXAMS_TEST_ROLL_BACK" in os.environ:
+    MIDDLEWARE = ["tests.services.rollback.RollBack", *SERVICE_MIDDLEWARE]
 
 # Tracebacks go to the server's log, from where a failing test quotes them.
 LOGGING = {
