@@ -27,6 +27,30 @@ class BoundedSearchAdmin(admin.ModelAdmin):
         return super().get_search_results(request, queryset, search_term[:LONGEST_SEARCH])
 
 
+class ReadOnlyAdmin(BoundedSearchAdmin):
+    """Rows that are looked at."""
+
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ActionsOnlyAdmin(ReadOnlyAdmin):
+    """Rows that are looked at, and acted upon from their list by whoever may change them. No page can be edited."""
+
+    @override
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+
 class RuledAdmin(admin.ModelAdmin):
     """Writes what the domain may refuse: nothing has changed then, and the page says why."""
 

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.timesince import timesince
 
+from edx_exams.apps.core.admin_base import ActionsOnlyAdmin, ReadOnlyAdmin
 from edx_exams.apps.core.models import User
 from edx_exams.apps.events import failed_events, outbox
 from edx_exams.apps.events.incoming import TryLater, Unusable
@@ -27,7 +28,7 @@ class OutboxActionForm(ActionForm):
 
 
 @admin.register(OutboxEvent)
-class OutboxEventAdmin(admin.ModelAdmin):
+class OutboxEventAdmin(ActionsOnlyAdmin):
     """Events on their way. They are looked at, not edited: an event tells of something that happened."""
 
     list_display = ("created", "state", "event_type", "course", "age", "attempts", "next_try", "last_error")
@@ -69,41 +70,16 @@ class OutboxEventAdmin(admin.ModelAdmin):
         count = outbox.give_up(queryset, reason=reason)
         self.message_user(request, f"{count} events are given up. Published ones stay as they are.")
 
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
-        # Whoever may change them may use the actions; no page of theirs has a field to edit.
-        return obj is None and super().has_change_permission(request)
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: OutboxEvent | None = None) -> bool:
-        return False
-
 
 @admin.register(RelayLease)
-class RelayLeaseAdmin(admin.ModelAdmin):
+class RelayLeaseAdmin(ReadOnlyAdmin):
     """Which relay is at work."""
 
     list_display = ("name", "holder", "term", "expires")
 
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: RelayLease | None = None) -> bool:
-        return False
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: RelayLease | None = None) -> bool:
-        return False
-
 
 @admin.register(RoleChange)
-class RoleChangeAdmin(admin.ModelAdmin):
+class RoleChangeAdmin(ReadOnlyAdmin):
     """The latest news of each course role. One that is wrong, as from a clock that was, may be deleted."""
 
     list_display = ("user", "course_id", "role", "changed")
@@ -113,16 +89,12 @@ class RoleChangeAdmin(admin.ModelAdmin):
     ordering = ("-changed",)
 
     @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: RoleChange | None = None) -> bool:
-        return False
+    def has_delete_permission(self, request: HttpRequest, obj: RoleChange | None = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(FailedEvent)
-class FailedEventAdmin(admin.ModelAdmin):
+class FailedEventAdmin(ActionsOnlyAdmin):
     """Messages that could not be handled. Lists and words name nobody; the message itself is on its own page."""
 
     list_display = (
@@ -155,16 +127,3 @@ class FailedEventAdmin(admin.ModelAdmin):
         """Decide that they are not to be handled. They stay here, and may be tried again all the same."""
         discarded = failed_events.discard(queryset)
         self.message_user(request, f"{discarded} discarded.")
-
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: FailedEvent | None = None) -> bool:
-        # Whoever may change them may use the actions; no page of theirs has a field to edit.
-        return obj is None and super().has_change_permission(request)
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: FailedEvent | None = None) -> bool:
-        return False

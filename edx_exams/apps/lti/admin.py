@@ -11,24 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from edx_exams.apps.core.admin_base import BoundedSearchAdmin, ReadOnlyAdmin
 from edx_exams.apps.lti import addresses, keys, toolkeys
 from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that are looked at."""
-
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    @override
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @override
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class LtiToolForm(ModelForm):
@@ -43,7 +28,7 @@ class LtiToolForm(ModelForm):
 
 
 @admin.register(LtiTool)
-class LtiToolAdmin(admin.ModelAdmin):
+class LtiToolAdmin(BoundedSearchAdmin):
     """Vendors' tools."""
 
     form = LtiToolForm
