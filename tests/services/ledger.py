@@ -146,7 +146,8 @@ def _disorder(committed: Iterable[Outcome], told: Iterable[Outcome], late: Colle
 
 
 def _told(message: Message) -> Told:
-    headers = {name: cast(bytes, value).decode() for name, value in message.headers() or []}
+    pairs = cast("list[tuple[str, bytes]]", message.headers() or [])
+    headers = {name: value.decode() for name, value in pairs}
     signal = OpenEdxPublicSignal.get_signal_by_type(headers["ce_type"])
     value = cast(bytes, message.value())
     attempt = deserialize_bytes_to_event_data(value[_FRAME:], signal)["exam_attempt"]

@@ -150,7 +150,7 @@ class Load:
         :returns: the body; None where an answer was lost and the next says that it had been done
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
-        in_doubt = False
+        in_doubt, answer = False, None
         while time.monotonic() < deadline:
             answer = self._ask(call)
             if answer is None or answer.status == 503:

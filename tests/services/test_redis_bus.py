@@ -63,7 +63,7 @@ class Redis:
 
     def entries(self, stream: str) -> list[dict[bytes, bytes]]:
         """What is in a stream, oldest first."""
-        from walrus import Database  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+        from walrus import Database  # noqa: PLC0415
 
         return [fields for _, fields in Database.from_url(self.url).Stream(stream).range()]
 
