@@ -32,6 +32,21 @@ class Child:
     ready_url: str | None = None
 
 
+def spawn(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start a program that reads nothing, its output and errors as one text, out of reach of the terminal's Ctrl-C."""
+    # The commands come from this package's own tables; no shell is involved.
+    return subprocess.Popen(  # noqa: S603
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
 class Group:
     """Processes that are started one by one and ended all together."""
 
@@ -43,17 +58,7 @@ class Group:
 
     def start(self, child: Child) -> None:
         """Start a child in a process group of its own, so that the terminal's Ctrl-C reaches it only through us."""
-        # The commands come from this package's own table; no shell is involved.
-        process = subprocess.Popen(  # noqa: S603
-            child.command,
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        process = spawn(child.command, self._environ)
         self._running[child.name] = process
         if process.stdout is not None:
             threading.Thread(target=self._copy_output, args=(child.name, process.stdout), daemon=True).start()

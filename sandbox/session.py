@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import threading
 import urllib.error
@@ -19,7 +18,7 @@ from typing import Final
 from sandbox.environment import CHECKOUT, BadEnvironment, Environment, this_sandbox
 from sandbox.keys import make_missing_keys
 from sandbox.lms.people import PEOPLE
-from sandbox.processes import Child, Group
+from sandbox.processes import Child, Group, spawn
 
 SETTINGS: Final = "sandbox.settings"
 LMS_SETTINGS: Final = "sandbox.lms.settings"
@@ -143,24 +142,14 @@ def _step(title: str, command: list[str], place: Environment, stop: threading.Ev
     :raises CannotStart: it failed; its whole output has been printed
     """
     _say(f"{title} …")
-    # A command of this package's own; no shell is involved.
-    done = subprocess.run(  # noqa: S603
-        command,
-        env=_child_environ(place),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        start_new_session=True,
-    )
+    with spawn(command, _child_environ(place)) as process:
+        output, _ = process.communicate()
     if stop.is_set():
         raise _Stopped
-    lines = done.stdout.strip().splitlines()
-    if done.returncode != 0:
-        _say(done.stdout.rstrip(), error=True)
-        raise CannotStart(f"{title.lower()} failed (exit code {done.returncode}); its output stands above.")
+    lines = output.strip().splitlines()
+    if process.returncode != 0:
+        _say(output.rstrip(), error=True)
+        raise CannotStart(f"{title.lower()} failed (exit code {process.returncode}); its output stands above.")
     if lines:
         _say(f"  {lines[-1]}")
 

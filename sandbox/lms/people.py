@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox.lms.courses import DEMO_COURSE, OTHER_COURSE, ROUTED_COURSE
+from sandbox.lms.courses import DEMO_COURSE, OTHER_COURSE, ROUTED_COURSE, Course
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +40,18 @@ class Person:
         return not self.teaches and not self.administrator
 
 
+def _course_staff(username: str, name: str, user_id: int, course: Course) -> Person:
+    return Person(
+        username=username, name=name, user_id=user_id, role=f"Course staff of {course.number}", teaches=(course.id,)
+    )
+
+
 PEOPLE: Final = (
     Person(username="amina", name="Amina Diallo", user_id=101, role="Learner"),
     Person(username="bruno", name="Bruno Keller", user_id=102, role="Learner"),
     Person(username="chiyo", name="Chiyo Tanaka", user_id=103, role="Learner"),
-    Person(
-        username="frida",
-        name="Frida Lindqvist",
-        user_id=201,
-        role=f"Course staff of {DEMO_COURSE.number}",
-        teaches=(DEMO_COURSE.id,),
-    ),
-    Person(
-        username="omar",
-        name="Omar Haddad",
-        user_id=202,
-        role=f"Course staff of {OTHER_COURSE.number}",
-        teaches=(OTHER_COURSE.id,),
-    ),
+    _course_staff("frida", "Frida Lindqvist", 201, DEMO_COURSE),
+    _course_staff("omar", "Omar Haddad", 202, OTHER_COURSE),
     Person(
         username="priya",
         name="Priya Nair",

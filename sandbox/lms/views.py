@@ -82,7 +82,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return response
     learners = [person for person in PEOPLE if person.is_learner]
     staff = [person for person in PEOPLE if not person.is_learner]
-    return render(request, "sandbox/sign_in.html", {"learners": learners, "staff": staff, "going_to": going_to})
+    groups = [("Learners", learners), ("Staff", staff)]
+    return render(request, "sandbox/sign_in.html", {"groups": groups, "going_to": going_to})
 
 
 @require_POST
