@@ -10,20 +10,17 @@ import argparse
 import os
 import resource
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import django
 
+from benchmarks.database import migrated_mariadb
 from tests.mockbus import MockBus
-from tests.services.databases import SETTINGS_MODULE, on_mariadb
-from tests.services.mariadb import MariaDB
+from tests.services.databases import SETTINGS_MODULE
 
-_NAME: Final = "benchmark"
 _MEGABYTE: Final = 1024  # ru_maxrss is in kilobytes
 
 
@@ -80,19 +77,11 @@ def main() -> None:
     parser.add_argument("--courses", type=int, nargs="+", default=[500, 1], help="one measurement for each number")
     parser.add_argument("--events", type=int, nargs="+", default=[20, 1000], help="events of each course")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory, MockBus() as bus:
-        server = MariaDB(Path(directory))
-        server.start()
-        try:
-            server.create_database(_NAME)
-            database = on_mariadb(server, _NAME)
-            database.migrate()
-            os.environ.update(database.process_environment)
-            django.setup()
-            for courses, events in zip(given.courses, given.events, strict=True):
-                measure(courses, events, bus)
-        finally:
-            server.stop()
+    with MockBus() as bus, migrated_mariadb() as (database, _):
+        os.environ.update(database.process_environment)
+        django.setup()
+        for courses, events in zip(given.courses, given.events, strict=True):
+            measure(courses, events, bus)
 
 
 if __name__ == "__main__":

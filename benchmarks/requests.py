@@ -10,19 +10,15 @@ ratios travel.
 import argparse
 import statistics
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from benchmarks.database import migrated_mariadb
 from tests.services.courses import STAFF, Attempt, Course, act, create, exam_body, latest, look
-from tests.services.databases import on_mariadb
-from tests.services.mariadb import MariaDB
 from tests.services.server import Answer, Call, Service
 
-_NAME: Final = "benchmark"
 _WORKERS: Final = 2
 _YARDSTICK: Final = "GET /health/"
 
@@ -86,21 +82,13 @@ def main() -> None:
     parser.add_argument("--exams", type=int, default=30)
     parser.add_argument("--attempts", type=int, default=300)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        server = MariaDB(Path(directory))
-        server.start()
+    with migrated_mariadb() as (database, directory):
+        service = Service(database, directory / "service.log", _WORKERS)
+        service.start()
         try:
-            server.create_database(_NAME)
-            database = on_mariadb(server, _NAME)
-            database.migrate()
-            service = Service(database, Path(directory) / "service.log", _WORKERS)
-            service.start()
-            try:
-                measure(service, given.rounds, given.exams, given.attempts)
-            finally:
-                service.stop()
+            measure(service, given.rounds, given.exams, given.attempts)
         finally:
-            server.stop()
+            service.stop()
 
 
 if __name__ == "__main__":
