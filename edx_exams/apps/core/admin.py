@@ -188,18 +188,12 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
         return AttemptForm
 
     @override
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *others: Any, **named: Any) -> Any:
         if request.method == "POST" and object_id and _who(request).is_superuser:
             attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status")
             if attempt and wanted in ExamAttemptStatus.values and not may_follow(attempt.status, wanted):
                 return self._force(request, attempt, ExamAttemptStatus(wanted))
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().changeform_view(request, object_id, *others, **named)
 
     def _force(self, request: HttpRequest, attempt: ExamAttempt, status: ExamAttemptStatus) -> HttpResponse:
         """Ask a superuser whether to force a transition, and do it once there is a reason."""

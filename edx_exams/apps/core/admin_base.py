@@ -55,15 +55,9 @@ class RuledAdmin(admin.ModelAdmin):
     """Writes what the domain may refuse: nothing has changed then, and the page says why."""
 
     @override
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *others: Any, **named: Any) -> Any:
         view = super().changeform_view
-        return self._or_refused(request, object_id, lambda: view(request, object_id, form_url, extra_context))
+        return self._or_refused(request, object_id, lambda: view(request, object_id, *others, **named))
 
     @override
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:

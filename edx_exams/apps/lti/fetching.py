@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+_USER_AGENT: Final = "edx-exams"
 #: Seconds for one step of the network, and for everything.
 STEP_TIMEOUT: Final = 3.0
 TOTAL_TIMEOUT: Final = 6.0
 #: Bytes. A key set of twenty keys has ten thousand.
 LARGEST_KEY_SET: Final = 262_144
 _CHUNK: Final = 16_384
-_USER_AGENT: Final = "edx-exams"
 
 
 class FetchFailed(Exception):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, override
 
 from openedx_events.data import EventsMetadata
+from openedx_events.event_bus import EventBusProducer
 from openedx_events.tooling import OpenEdxPublicSignal
 
 
@@ -31,6 +32,16 @@ class RelayedEvent:
     key: str
     data: dict[str, Any]
     metadata: EventsMetadata
+
+    def send_with(self, producer: EventBusProducer) -> None:
+        """Call a bus library's producer."""
+        producer.send(
+            signal=self.signal,
+            topic=self.topic,
+            event_key_field=self.key_field,
+            event_data=self.data,
+            event_metadata=self.metadata,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,16 +63,9 @@ class KafkaPublisher(BlockingPublisher):
     def _send(self, delivery: Delivery) -> None:
         if self._producer.is_broken:
             self._reconnect()
-        event = delivery.event
-        self._schemas.make_known(event)
+        self._schemas.make_known(delivery.event)
         self._producer.expect(delivery.done)
-        self._library.send(
-            signal=event.signal,
-            topic=event.topic,
-            event_key_field=event.key_field,
-            event_data=event.data,
-            event_metadata=event.metadata,
-        )
+        delivery.event.send_with(self._library)
         self._producer.require_produced()
 
     @override

@@ -47,16 +47,9 @@ class RedisPublisher(BlockingPublisher):
 
     @override
     def _send(self, delivery: Delivery) -> None:
-        event = delivery.event
         self._breaker.check()
         self._client.expect()
-        self._library.send(
-            signal=event.signal,
-            topic=event.topic,
-            event_key_field=event.key_field,
-            event_data=event.data,
-            event_metadata=event.metadata,
-        )
+        delivery.event.send_with(self._library)
         try:
             self._client.require_added()
         except NotPublished as failure:
