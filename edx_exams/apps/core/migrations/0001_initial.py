@@ -147,10 +147,7 @@ class Migration(migrations.Migration):
                 *_times(),
                 *_what_an_exam_says(),
             ],
-            options={
-                "verbose_name": "exam",
-                "db_table": "exams_exam",
-            },
+            options={"verbose_name": "exam", "db_table": "exams_exam"},
         ),
         migrations.CreateModel(
             name="ProctoringProvider",
@@ -165,10 +162,7 @@ class Migration(migrations.Migration):
                 ("tech_support_email", models.CharField(blank=True, max_length=255, null=True)),
                 ("tech_support_url", models.URLField(blank=True, max_length=255, null=True)),
             ],
-            options={
-                "verbose_name": "proctoring provider",
-                "db_table": "exams_proctoringprovider",
-            },
+            options={"verbose_name": "proctoring provider", "db_table": "exams_proctoringprovider"},
         ),
         migrations.CreateModel(
             name="User",
@@ -241,11 +235,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "user",
-                "verbose_name_plural": "users",
-                "abstract": False,
-            },
+            options={"verbose_name": "user", "verbose_name_plural": "users", "abstract": False},
             managers=[
                 ("objects", django.contrib.auth.models.UserManager()),
             ],
@@ -259,10 +249,7 @@ class Migration(migrations.Migration):
                 ("exam", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="core.exam")),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
-            options={
-                "verbose_name": "exam attempt",
-                "db_table": "exams_examattempt",
-            },
+            options={"verbose_name": "exam attempt", "db_table": "exams_examattempt"},
         ),
         migrations.CreateModel(
             name="AssessmentControlResult",
@@ -275,10 +262,7 @@ class Migration(migrations.Migration):
                 ("reason_code", models.CharField(max_length=64)),
                 ("attempt", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="core.examattempt")),
             ],
-            options={
-                "verbose_name": "assessment control result",
-                "db_table": "exams_assessmentcontrolresult",
-            },
+            options={"verbose_name": "assessment control result", "db_table": "exams_assessmentcontrolresult"},
         ),
         migrations.CreateModel(
             name="HistoricalExamAttempt",
@@ -339,10 +323,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "course exam configuration",
-                "db_table": "exams_courseexamconfiguration",
-            },
+            options={"verbose_name": "course exam configuration", "db_table": "exams_courseexamconfiguration"},
         ),
         migrations.CreateModel(
             name="StudentAllowance",
@@ -353,10 +334,7 @@ class Migration(migrations.Migration):
                 ("exam", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="core.exam")),
                 ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
-            options={
-                "verbose_name": "student allowance",
-                "db_table": "exams_studentallowance",
-            },
+            options={"verbose_name": "student allowance", "db_table": "exams_studentallowance"},
         ),
         migrations.CreateModel(
             name="CourseStaffRole",

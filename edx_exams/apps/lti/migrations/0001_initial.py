@@ -91,9 +91,7 @@ class Migration(migrations.Migration):
                 ("keyset_asked_again_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("keyset_asking_since", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
-            options={
-                "verbose_name": "LTI proctoring tool",
-            },
+            options={"verbose_name": "LTI proctoring tool"},
         ),
         migrations.CreateModel(
             name="LtiLaunch",
@@ -142,10 +140,7 @@ class Migration(migrations.Migration):
                 ),
                 ("tool", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="lti.ltitool")),
             ],
-            options={
-                "verbose_name": "launch",
-                "verbose_name_plural": "launches",
-            },
+            options={"verbose_name": "launch", "verbose_name_plural": "launches"},
         ),
         migrations.CreateModel(
             name="ProctoredAttempt",
@@ -163,9 +158,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-            options={
-                "verbose_name": "proctored attempt",
-            },
+            options={"verbose_name": "proctored attempt"},
         ),
         migrations.CreateModel(
             name="LtiPlatformKey",
