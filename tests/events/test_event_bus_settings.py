@@ -1,20 +1,21 @@
 """What the configurations of operators become."""
 
+import copy
 import logging
 from typing import Any
 
 import pytest
 from edx_event_bus_kafka.internal.producer import ProducingContext, record_producing_error
-from openedx_events.learning.signals import EXAM_ATTEMPT_SUBMITTED
+from openedx_events.learning.signals import EXAM_ATTEMPT_RESET, EXAM_ATTEMPT_SUBMITTED, EXAM_ATTEMPT_VERIFIED
 from pytest_django import Settings
 
-from edx_exams.apps.events.checks import check_producer, check_relay
+from edx_exams.apps.events.checks import check_outcomes, check_producer, check_relay
 from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.kafka import KafkaPublisher
 from edx_exams.apps.events.publishers.log import LogPublisher
 from edx_exams.apps.events.publishers.redis import RedisPublisher
 from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, put_in_place
-from tests.events.owed import event_data
+from tests.events.owed import TOPIC, event_data
 from tests.factories import UserFactory
 
 
@@ -96,6 +97,27 @@ def test_a_deployment_that_only_logs_its_events_is_warned(settings: Settings) ->
     assert [message.id for message in check_relay(None)] == ["edx_exams.events.W001"]
     settings.EVENT_BUS_RELAY_PRODUCER = "log"
     assert check_relay(None) == []
+
+
+def test_a_deployment_whose_configuration_owes_an_outcome_to_no_topic_is_warned(settings: Settings) -> None:
+    config = copy.deepcopy(settings.EVENT_BUS_PRODUCER_CONFIG)
+    config[EXAM_ATTEMPT_SUBMITTED.event_type][TOPIC]["enabled"] = False
+    del config[EXAM_ATTEMPT_RESET.event_type]
+    settings.EVENT_BUS_PRODUCER_CONFIG = config
+    assert check_outcomes(None) == []
+    settings.REFUSE_PLACEHOLDER_SECRETS = True
+    told = [message for message in check_outcomes(None) if message.id == "edx_exams.events.W002"]
+    assert len(told) == 2
+    assert EXAM_ATTEMPT_SUBMITTED.event_type in told[0].msg
+    assert EXAM_ATTEMPT_RESET.event_type in told[1].msg
+
+
+@pytest.mark.parametrize("path", ["exam_attempt.course", "attempt.course_key", "exam_attempt.course_key.run", ""])
+def test_a_key_that_an_outcome_does_not_have_is_an_error(settings: Settings, path: str) -> None:
+    config = copy.deepcopy(settings.EVENT_BUS_PRODUCER_CONFIG)
+    config[EXAM_ATTEMPT_VERIFIED.event_type][TOPIC]["event_key_field"] = path
+    settings.EVENT_BUS_PRODUCER_CONFIG = config
+    assert [message.id for message in check_outcomes(None)] == ["edx_exams.events.E003"]
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
-from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
+from openedx_events.learning.signals import EXAM_ATTEMPT_RESET, EXAM_ATTEMPT_SUBMITTED
 from pytest_django import Settings
 
 from edx_exams.apps.events import relay as relay_module
@@ -18,7 +18,7 @@ from edx_exams.apps.events.models import OutboxEvent, OutboxState, RelayLease
 from edx_exams.apps.events.relay import PublisherStuck, Relay, pause_after
 from tests.conftest import CountStatements
 from tests.events.memory_bus import MemoryPublisher
-from tests.events.owed import course_id, due_now, owe, owe_many
+from tests.events.owed import KEY_FIELD, course_id, due_now, owe, owe_many
 from tests.factories import UserFactory, submitted_attempt
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,24 @@ def test_what_a_learner_submits_is_published_and_marked(bus: MemoryPublisher) ->
     assert event.data["exam_attempt"].student_user.id == attempt.user.lms_user_id
     assert stored.state == OutboxState.published
     assert stored.published_at is not None
+
+
+def test_an_outcome_goes_to_each_topic_that_the_configuration_names(bus: MemoryPublisher, settings: Settings) -> None:
+    config = {"event_key_field": KEY_FIELD, "enabled": True}
+    topics = {"old": config, "new": config, "off": {**config, "enabled": False}}
+    settings.EVENT_BUS_PRODUCER_CONFIG = {EXAM_ATTEMPT_SUBMITTED.event_type: topics}
+    submitted_attempt()
+    relay_once(bus)
+    assert {event.topic for event in bus.events} == {"old", "new"}
+    assert len({event.metadata.id for event in bus.events}) == 1
+
+
+def test_what_is_disabled_is_not_owed_and_harms_nothing(bus: MemoryPublisher, settings: Settings) -> None:
+    settings.EVENT_BUS_PRODUCER_CONFIG = {}
+    attempt = submitted_attempt()
+    relay_once(bus)
+    assert attempt.status == "submitted"
+    assert not OutboxEvent.objects.exists()
 
 
 def test_id_time_and_minor_version_are_those_of_the_change(bus: MemoryPublisher) -> None:

@@ -1,17 +1,34 @@
 """System checks of the event bus."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
+import attrs
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  (the framework's name)
 from openedx_events.event_bus import get_producer
+from openedx_events.learning.signals import (
+    EXAM_ATTEMPT_ERRORED,
+    EXAM_ATTEMPT_REJECTED,
+    EXAM_ATTEMPT_RESET,
+    EXAM_ATTEMPT_SUBMITTED,
+    EXAM_ATTEMPT_VERIFIED,
+)
+from openedx_events.tooling import OpenEdxPublicSignal
 
 from edx_exams.apps.core.checks import TAG
 from edx_exams.apps.events.producer import OutboxProducer
 from edx_exams.apps.events.publishers import default_name, publisher_class
 from edx_exams.apps.events.publishers.base import Misconfigured
+
+_OUTCOMES: Final = (
+    EXAM_ATTEMPT_SUBMITTED,
+    EXAM_ATTEMPT_VERIFIED,
+    EXAM_ATTEMPT_REJECTED,
+    EXAM_ATTEMPT_ERRORED,
+    EXAM_ATTEMPT_RESET,
+)
 
 
 @register(TAG)
@@ -45,3 +62,40 @@ def check_relay(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
             id="edx_exams.events.W001",
         )
     ]
+
+
+@register(TAG)
+def check_outcomes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Each outcome should be owed to a topic, and to each under a key that it has, or no attempt could reach it."""
+    return [message for signal in _OUTCOMES for message in _complaints(signal)]
+
+
+def _complaints(signal: OpenEdxPublicSignal) -> Iterator[CheckMessage]:
+    topics = {
+        topic: config
+        for topic, config in settings.EVENT_BUS_PRODUCER_CONFIG.get(signal.event_type, {}).items()
+        if config["enabled"]
+    }
+    for topic, config in topics.items():
+        if not _has(signal, config["event_key_field"]):
+            yield Error(
+                f"EVENT_BUS_PRODUCER_CONFIG: {signal.event_type} has no {config['event_key_field']!r} ({topic}).",
+                hint="Its event_key_field is 'exam_attempt.course_key', which keeps the order of a course.",
+                id="edx_exams.events.E003",
+            )
+    if not topics and settings.REFUSE_PLACEHOLDER_SECRETS:
+        yield Warning(
+            f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic: the LMS will not hear of it, ever.",
+            hint="What happens while an event is disabled is not told later. SILENCED_SYSTEM_CHECKS if it is meant.",
+            id="edx_exams.events.W002",
+        )
+
+
+def _has(signal: OpenEdxPublicSignal, path: str) -> bool:
+    """Whether the signal's data has this path of names."""
+    first, *others = path.split(".")
+    kind = signal.init_data.get(first)
+    for name in others:
+        field = attrs.fields_dict(kind).get(name) if kind is not None and attrs.has(kind) else None
+        kind = field.type if field else None
+    return kind is not None

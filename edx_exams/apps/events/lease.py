@@ -102,7 +102,9 @@ class Lease:
         """
         What each write of the relay is conditional on: nobody has taken over since.
 
-        As part of the UPDATE itself it is fence and write in one statement: a take-over waits for it or precedes it.
+        Part of the UPDATE itself, so that no lock is held while a client could be paused between two statements: a
+        spare would wait for it as for a lease without an end. At READ COMMITTED an UPDATE that began before a take-over
+        may end after it. It says what became of an event and is as true as before; a published one it leaves alone.
         """
         return Exists(self._ours())
 

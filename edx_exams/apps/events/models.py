@@ -27,7 +27,7 @@ class OutboxEvent(models.Model):
     .. pii_retirement: local_api
     """
 
-    event_id = models.UUIDField(unique=True, editable=False)
+    event_id = models.UUIDField(editable=False)
     event_type = models.CharField(max_length=255)
     topic = models.CharField(max_length=255)
     #: Where the key stands in `data`: a path of names, which the bus's own producers ask for.
@@ -48,6 +48,10 @@ class OutboxEvent(models.Model):
 
     class Meta:
         verbose_name = "outbox event"
+        constraints: ClassVar = [
+            # Once for each topic that the configuration sends it to.
+            models.UniqueConstraint(fields=["event_id", "topic"], name="unique_event_in_topic"),
+        ]
         indexes: ClassVar = [
             # What the relay asks for at each turn: the oldest of each course.
             models.Index(fields=["state", "key", "id"], name="outbox_next"),
