@@ -1,6 +1,8 @@
 """A course that is not ours, and the stand-in that has it."""
 
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -14,7 +16,9 @@ from tests.router import legacy_lms
 from tests.router.legacy_lms import LegacyLms
 
 #: Seconds for the tests in which nobody answers.
-SHORT_TIMEOUT: Final = 0.2
+SHORT_TIMEOUT: Final = 0.1
+
+PassSeconds = Callable[[float], None]
 
 
 @pytest.fixture
@@ -43,10 +47,43 @@ def impatient(settings: Settings) -> None:
 
 
 @pytest.fixture
+def pass_seconds(monkeypatch: pytest.MonkeyPatch) -> PassSeconds:
+    """Put the clock by which the service waits forward."""
+    running, ahead = time.monotonic, 0.0
+
+    def put_forward(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: running() + ahead)
+    return put_forward
+
+
+@pytest.fixture
 def other_host() -> Iterator[LegacyLms]:
     """Another host, which must get nothing that is meant for the LMS."""
     with legacy_lms.running() as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port of this machine that refuses connections, for nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port of this machine whose queue is full, so that a connection is neither made nor refused."""
+    with socket.socket() as sock, socket.socket() as first, socket.socket() as second:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        for caller in (first, second):
+            caller.setblocking(False)
+            caller.connect_ex(sock.getsockname())
+        yield sock.getsockname()[1]
 
 
 @pytest.fixture

@@ -165,8 +165,8 @@ def _writes(*pieces: bytes, pause: float = 0.0, for_ever: bytes = b"") -> Behavi
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 sends_half: Final = _writes(_HEAD, b'Content-Length: 100\r\n\r\n{"exam": {')
 sends_half_then_hangs: Final = _writes(_HEAD, b'Content-Length: 100\r\n\r\n{"exam": {', pause=60, for_ever=b" ")
-drips_its_head: Final = _writes(_HEAD, b"X-Long: ", pause=0.05, for_ever=b"x")
-drips_its_body: Final = _writes(_HEAD, b"Content-Length: 1000000\r\n\r\n", pause=0.05, for_ever=b" ")
+drips_its_head: Final = _writes(_HEAD, b"X-Long: ", pause=0.02, for_ever=b"x")
+drips_its_body: Final = _writes(_HEAD, b"Content-Length: 1000000\r\n\r\n", pause=0.02, for_ever=b" ")
 sends_without_end: Final = _writes(_HEAD, b'Content-Length: 104857600\r\n\r\n"', for_ever=b"x" * 65_536)
 speaks_no_http: Final = _writes(b"220 mail.example.org ESMTP\r\n")
 sends_bad_headers: Final = _writes(_HEAD, b"no header at all\r\nContent-Length: 2\r\n\r\nno")

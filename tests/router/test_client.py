@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from edx_exams.apps.router import client as client_module
 from edx_exams.apps.router.breaker import CircuitBreaker
 from edx_exams.apps.router.client import Answer, LegacyClient, legacy_client
 from edx_exams.apps.router.exceptions import AnswerUnusable, LegacyServiceFailed, Unreachable
+from tests.router.conftest import PassSeconds
 from tests.router.legacy_lms import Behaviour, LegacyLms, answers, cuts, hangs, issues_token, sends
 
 PATH = "proctored_exam/settings/exam_id/{}/"
@@ -58,11 +58,11 @@ def test_two_hundred_calls_need_one_token_request_and_one_connection(legacy: Leg
     assert (len(lms.asked), len(lms.token_requests), lms.connections) == (200, 1, 1)
 
 
-def test_fifty_threads_with_an_expired_token_need_one_token_request(lms: LegacyLms) -> None:
-    lms.issue = issues_token(lifetime=client_module._EXPIRES_EARLY + 0.3)
+def test_fifty_threads_with_an_expired_token_need_one_token_request(lms: LegacyLms, pass_seconds: PassSeconds) -> None:
+    lms.issue = issues_token(lifetime=3600)
     ask(legacy_client())
-    time.sleep(0.35)
-    lms.issue = in_turn(slowly(0.2, issues_token()))
+    pass_seconds(3600)
+    lms.issue = slowly(0.1, issues_token())
 
     results = at_once(50, lambda: ask(legacy_client()).status)
 
@@ -81,7 +81,7 @@ def slowly(seconds: float, behaviour: Behaviour) -> Behaviour:
 
 
 def test_threads_that_wait_for_a_token_share_the_failure(lms: LegacyLms) -> None:
-    lms.issue = slowly(0.3, sends(500, b"down"))
+    lms.issue = slowly(0.1, sends(500, b"down"))
     assert at_once(20, lambda: ask(legacy_client())) == [AnswerUnusable] * 20
     assert len(lms.token_requests) == 1
 
@@ -102,13 +102,59 @@ def test_a_failed_token_request_is_made_again_by_the_next_call(legacy: LegacyCli
     assert ask(legacy).status == 200
 
 
-def test_a_token_that_is_refused_when_old_is_replaced_and_the_read_repeated(
-    legacy: LegacyClient, lms: LegacyLms, monkeypatch: pytest.MonkeyPatch
+def accepts(token: str) -> Behaviour:
+    """An LMS that knows this token alone."""
+
+    def behave(handler: Any) -> None:
+        is_known = handler.headers["Authorization"] == f"JWT {token}"
+        (answers(200, {"a": 1}) if is_known else answers(401, {"detail": "Unknown signature."}))(handler)
+
+    return behave
+
+
+def gives(token: str) -> Behaviour:
+    """An LMS that issues this token."""
+    return answers(200, {"access_token": token, "expires_in": 3600})
+
+
+def test_a_token_that_was_accepted_and_now_is_refused_is_replaced_and_the_read_repeated(
+    legacy: LegacyClient, lms: LegacyLms
 ) -> None:
-    monkeypatch.setattr(client_module, "_YOUNG", -1)
-    lms.behave = in_turn(answers(401, {"detail": "Signature has expired."}), answers(200, {"a": 1}))
-    assert ask(legacy) == Answer(200, {"a": 1})
-    assert (len(lms.asked), len(lms.token_requests)) == (2, 2)
+    lms.issue, lms.behave = gives("first"), accepts("first")
+    ask(legacy)
+    lms.issue, lms.behave = gives("second"), accepts("second")
+    assert [ask(legacy) for _ in range(5)] == [Answer(200, {"a": 1})] * 5
+    assert (len(lms.asked), len(lms.token_requests)) == (7, 2)
+
+
+def test_fifty_threads_with_a_revoked_token_need_one_token_request_and_all_are_answered(
+    legacy: LegacyClient, lms: LegacyLms
+) -> None:
+    lms.issue, lms.behave = gives("first"), accepts("first")
+    ask(legacy)
+    lms.issue, lms.behave = slowly(0.1, gives("second")), accepts("second")
+    assert at_once(50, lambda: ask(legacy).status) == [200] * 50
+    assert len(lms.token_requests) == 2
+
+
+def test_a_write_with_a_revoked_token_is_not_repeated_but_the_next_has_another(
+    legacy: LegacyClient, lms: LegacyLms
+) -> None:
+    lms.issue, lms.behave = gives("first"), accepts("first")
+    ask(legacy)
+    lms.issue, lms.behave = gives("second"), accepts("second")
+    assert [ask(legacy, retry=False).status for _ in range(2)] == [401, 200]
+
+
+def test_a_token_that_never_was_accepted_is_asked_for_again_after_a_while(
+    legacy: LegacyClient, lms: LegacyLms, pass_seconds: PassSeconds
+) -> None:
+    lms.issue, lms.behave = gives("first"), accepts("second")
+    assert ask(legacy).status == 401
+    lms.issue = gives("second")
+    assert ask(legacy).status == 401
+    pass_seconds(31)
+    assert ask(legacy).status == 200
 
 
 def test_a_fresh_token_that_is_refused_is_not_asked_for_again(legacy: LegacyClient, lms: LegacyLms) -> None:
@@ -168,21 +214,21 @@ def test_a_process_has_one_client_until_the_settings_change(lms: LegacyLms, sett
     assert id(legacy_client()) not in clients
 
 
-def test_a_breaker_lets_one_of_many_probe_after_its_pause() -> None:
-    breaker = CircuitBreaker(0.1)
+def test_a_breaker_lets_one_of_many_probe_after_its_pause(pass_seconds: PassSeconds) -> None:
+    breaker = CircuitBreaker(30)
     assert all(at_once(10, breaker.allows))
     breaker.failed()
     assert not any(at_once(10, breaker.allows))
-    time.sleep(0.12)
+    pass_seconds(30)
     assert sum(at_once(10, breaker.allows)) == 1
     breaker.succeeded()
     assert all(at_once(10, breaker.allows))
 
 
-def test_a_breaker_survives_a_probe_that_never_tells() -> None:
-    breaker = CircuitBreaker(0.1)
+def test_a_breaker_survives_a_probe_that_never_tells(pass_seconds: PassSeconds) -> None:
+    breaker = CircuitBreaker(30)
     breaker.failed()
     for _ in range(2):
-        time.sleep(0.12)
+        pass_seconds(30)
         assert breaker.allows()
         assert not breaker.allows()

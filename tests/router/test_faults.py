@@ -1,6 +1,5 @@
 """Whatever the legacy service does: a status of the contract in bounded time, and our own attempts all the same."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -75,7 +74,7 @@ FAULTS: Final[dict[str, Fault]] = {
 
 @pytest.fixture(autouse=True)
 def _the_log_names_nobody(learner: User, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     yield
     for private in (legacy_lms.TOKEN, legacy_lms.SECRET, learner.username, learner.email, f"={learner.lms_user_id}"):
         assert private not in caplog.text
@@ -119,26 +118,6 @@ def test_every_forwarded_path_answers_alike(name: str, lms: LegacyLms, as_course
     for path in (PROVIDER, ONBOARDING):
         assert_refused(as_course_team.get(path), fault.status)
     assert_refused(as_course_team.patch(EXAMS, [], format="json"), fault.status)
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port of this machine that refuses connections, for nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
-
-
-@pytest.fixture
-def deaf_port() -> Iterator[int]:
-    """A port of this machine whose queue is full, so that a connection is neither made nor refused."""
-    with socket.socket() as sock, socket.socket() as first, socket.socket() as second:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(0)
-        for caller in (first, second):
-            caller.setblocking(False)
-            caller.connect_ex(sock.getsockname())
-        yield sock.getsockname()[1]
 
 
 @pytest.mark.usefixtures("with_legacy_service", "impatient")

@@ -143,6 +143,13 @@ def test_requests_carry_the_workers_token_and_nothing_of_the_caller(lms: LegacyL
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("odd", [" blank", "two words", "x" * 65, "\x01", "é", "学", "a\r\nX-Y: z"])
+def test_an_odd_id_of_a_callers_request_stays_here(odd: str, lms: LegacyLms, as_learner: APIClient) -> None:
+    for path in (PROVIDER, LATEST):
+        assert as_learner.get(path, headers={"X-Request-ID": odd}).status_code == 200
+    assert [asked.headers["X-Request-ID"] for asked in lms.asked] == ["-", "-"]
+
+
 @pytest.mark.parametrize("status", [200, 201, 400, 401, 403, 404, 409, 429, 500, 503])
 @pytest.mark.parametrize("path", [EXAM, PROVIDER, ONBOARDING])
 def test_status_and_json_of_the_legacy_answer_pass_through(

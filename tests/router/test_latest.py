@@ -1,13 +1,11 @@
 """The learner's active attempt, of whichever system."""
 
-import time
-
 import pytest
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import User
 from tests.factories import ExamFactory, overdue_attempt, running_attempt, submitted_attempt
+from tests.router.conftest import PassSeconds
 from tests.router.legacy_lms import API, LegacyLms, answers, cuts, issues_token, sends
 from tests.router.test_forwarding import EXAM, LATEST
 
@@ -57,19 +55,22 @@ def test_without_one_it_is_ours_whatever_its_status(
 
 
 def test_after_a_failure_the_legacy_service_is_left_alone_for_a_while_and_then_probed_once(
-    lms: LegacyLms, settings: Settings, as_learner: APIClient
+    lms: LegacyLms, pass_seconds: PassSeconds, as_learner: APIClient
 ) -> None:
-    settings.LEGACY_PAUSE_AFTER_FAILURE = 0.5
     lms.behave = sends(500, b"<h1>Server error</h1>")
     assert [as_learner.get(LATEST).json() for _ in range(5)] == [{}] * 5
     assert len(lms.asked) == 1
 
-    time.sleep(0.55)
+    pass_seconds(25)
+    assert as_learner.get(LATEST).json() == {}
+    assert len(lms.asked) == 1
+
+    pass_seconds(5)
     assert [as_learner.get(LATEST).json() for _ in range(5)] == [{}] * 5
     assert len(lms.asked) == 2
 
     lms.behave = answers(200, LEGACY)
-    time.sleep(0.55)
+    pass_seconds(30)
     assert [as_learner.get(LATEST).json() for _ in range(5)] == [LEGACY] * 5
     assert len(lms.asked) == 7
 

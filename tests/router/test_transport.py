@@ -17,6 +17,7 @@ from pytest_django import Settings
 from edx_exams.apps.router.client import Answer, legacy_client
 from edx_exams.apps.router.exceptions import Unreachable
 from tests.router import legacy_lms
+from tests.router.conftest import SHORT_TIMEOUT
 from tests.router.legacy_lms import LegacyLms, answers
 
 STATUS = "user_onboarding/status"
@@ -88,11 +89,12 @@ def test_dripping_has_an_end_over_tls_too(
 
 
 def test_an_lms_behind_a_proxy_is_asked_in_the_same_bounds(
-    impatient: None, lms: LegacyLms, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    lms: LegacyLms, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", lms.url)
     settings.LMS_ROOT_URL = "http://lms.example.org"
     lms.behave = answers(200, {"a": 1})
     assert legacy_client().ask("GET", STATUS) == Answer(200, {"a": 1})
     lms.behave = legacy_lms.drips_its_head
+    settings.LEGACY_CONNECT_TIMEOUT = settings.LEGACY_READ_TIMEOUT = SHORT_TIMEOUT
     assert_gives_up_in_time()

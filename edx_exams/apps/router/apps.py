@@ -1,9 +1,16 @@
 """The router app."""
 
 import logging
-from typing import override
+from collections.abc import Mapping
+from typing import Final, override
 
 from django.apps import AppConfig
+
+#: Loggers that would tell addresses, whose queries name people, and the levels from which they tell none.
+_TELL_ADDRESSES: Final[Mapping[str, int]] = {
+    "urllib3.connection": logging.ERROR,
+    "urllib3.connectionpool": logging.INFO,
+}
 
 
 class RouterConfig(AppConfig):
@@ -18,7 +25,8 @@ class RouterConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Register the checks, and silence what would log addresses: their queries name people."""
+        """Register the checks, and silence what would log addresses."""
         from edx_exams.apps.router import checks  # noqa: F401, PLC0415  (registers itself)
 
-        logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+        for name, level in _TELL_ADDRESSES.items():
+            logging.getLogger(name).setLevel(level)

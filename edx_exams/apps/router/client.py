@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import quote, urlencode
 import requests
 import urllib3.exceptions
 from django.conf import settings
-from edx_rest_api_client.client import ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS, OAuthAPIClient
+from edx_rest_api_client.client import ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS, OAuthAPIClient, get_request_id
 from rest_framework.exceptions import APIException
 from urllib3.util import Timeout
 
@@ -29,8 +30,10 @@ _API: Final = "/api/edx_proctoring/v1/"
 _TOKENS: Final = "/oauth2/access_token"
 #: Seconds before its end at which a token is no longer sent.
 _EXPIRES_EARLY: Final[int] = ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS
-#: Seconds. A token that is refused at this age will not be accepted if it is asked for once more.
+#: Seconds. A token that is refused at this age, and never was accepted, will not be if it is asked for once more.
 _YOUNG: Final = 30
+#: The id of a request of ours that goes on with what we ask for it; one that is no such thing might be refused there.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class Answer(NamedTuple):
@@ -97,7 +100,7 @@ class LegacyClient(OAuthAPIClient):
         for scheme in ("http://", "https://"):
             self.mount(scheme, DeadlineAdapter())
         self.breaker = CircuitBreaker(pause)
-        self._token = _NO_TOKEN
+        self._token = self._accepted = self._worn_out = _NO_TOKEN
         self._refreshing = threading.Lock()
         self._failure: tuple[float, type[LegacyServiceFailed]] = (-math.inf, LegacyServiceFailed)
 
@@ -121,19 +124,21 @@ class LegacyClient(OAuthAPIClient):
         url = f"{self._base_url}{_API}{path.format(*(quote(each, safe='') for each in ids))}"
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = _headers(has_body=body is not None)
         remaining = _Time(*self._timeout)
         try:
             while True:
-                self._authenticate(remaining)
+                token = self._authenticate(remaining)
                 try:
                     answer = self._exchange(self.request, method, url, remaining, data=body, headers=headers)
                 except ConnectionCut:
                     if not retry:
                         raise
                 else:
-                    is_refused = answer.status == 401 and self._forget_old_token()
-                    if not (is_refused and retry):
+                    if answer.status != 401:
+                        self._accepted = token
+                        return answer
+                    if not (self._wears_out(token) and retry):
                         return answer
                 retry = False
         except LegacyServiceFailed as failure:
@@ -146,41 +151,48 @@ class LegacyClient(OAuthAPIClient):
         """Called by the library before each request; `ask` has seen to it already."""
         self._authenticate(_Time(*self._timeout))
 
-    def _authenticate(self, remaining: _Time) -> None:
+    def _authenticate(self, remaining: _Time) -> _Token:
         """
-        Have a token that has not expired: one request for all threads that find none.
+        A token that has not expired: one request for all threads that find none.
 
         :raises LegacyServiceFailed: none was to be had
         """
-        if self._has_token():
-            return
+        if self._is_good(token := self._token):
+            return token
         asked = time.monotonic()
         if not self._refreshing.acquire(timeout=remaining.left()):
             raise Unreachable
         try:
-            if self._has_token():
-                return
+            if self._is_good(token := self._token):
+                return token
             failed, failure = self._failure
             if failed >= asked:  # while this thread waited: it shares the outcome
                 raise failure
             try:
-                self._token = self._new_token(remaining)
+                token = self._new_token(remaining)
             except LegacyServiceFailed as error:
                 self._failure = (time.monotonic(), type(error))
                 raise
-            self.auth.token = self._token.text
+            self.auth.token = token.text  # first, for whoever sees the other sends this one
+            self._token = token
+            return token
         finally:
             self._refreshing.release()
 
-    def _has_token(self) -> bool:
-        return time.monotonic() + _EXPIRES_EARLY < self._token.expires
+    def _is_good(self, token: _Token) -> bool:
+        return token is not self._worn_out and time.monotonic() + _EXPIRES_EARLY < token.expires
 
-    def _forget_old_token(self) -> bool:
-        """Whether the token was old enough for another to be worth a try; if so, the next request gets one."""
-        is_old = time.monotonic() - self._token.obtained > _YOUNG
-        if is_old:
-            self._token = _NO_TOKEN
-        return is_old
+    def _wears_out(self, refused: _Token) -> bool:
+        """
+        Whether another token than this, which was refused, is worth a try; the next request has one then.
+
+        A token that was accepted before has been revoked, or the LMS signs with another key now. One that never was is
+        refused for who we are, and would be again: whoever polls shall not ask for a token each time.
+        """
+        is_stale = refused is self._accepted or time.monotonic() - refused.obtained > _YOUNG
+        if is_stale:
+            self._worn_out = refused
+        return is_stale or refused is not self._token
 
     def _new_token(self, remaining: _Time) -> _Token:
         credentials = {
@@ -240,6 +252,15 @@ def _read(response: requests.Response) -> Answer:
         detail = f"The platform's older exam system refused this with status {status}."
         return Answer(status, {"detail": detail}, is_json=False)
     return Answer(status, data)
+
+
+def _headers(*, has_body: bool) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"} if has_body else {}
+    # The library sends the caller's own on, whatever it is: a poll with an impossible one would be a failure for all.
+    request_id = get_request_id()
+    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+        headers["X-Request-ID"] = "-"
+    return headers
 
 
 def _is_token(value: object) -> TypeGuard[str]:

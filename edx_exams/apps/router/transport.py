@@ -1,4 +1,4 @@
-"""Connections on which a read time-out bounds a whole answer, not each piece of it."""
+"""Connections on which a time-out bounds all of what it is for: finding and reaching a server, and a whole answer."""
 
 import http.client
 import io
@@ -9,6 +9,10 @@ from typing import Any, Final, override
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+from edx_exams.apps.router.names import addresses_of
 
 #: Connections that a process keeps open; more are made where needed, and closed after use.
 _CONNECTIONS_KEPT: Final = 20
@@ -60,11 +64,45 @@ class _Response(http.client.HTTPResponse):
 
 
 class _HTTPConnection(HTTPConnection):
+    """
+    A connection that is made when its time-out is over, the look-up of the server's name included.
+
+    Python's own gives each of a name's addresses all of the time, and the look-up as much as it likes.
+    """
+
     response_class = _Response
 
+    @override
+    def _new_conn(self) -> socket.socket:
+        if self.timeout is None:
+            return super()._new_conn()
+        try:
+            return self._first_that_answers(time.monotonic() + self.timeout)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "Nobody answered in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, "Nobody answered") from error
 
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _Response
+    def _first_that_answers(self, deadline: float) -> socket.socket:
+        """
+        The socket to the first of the server's addresses that answers in its share of the time.
+
+        :raises OSError: none does
+        """
+        addresses = addresses_of(self.host, self.port, deadline - time.monotonic())
+        while True:
+            seconds = max(deadline - time.monotonic(), 0.001) / len(addresses)
+            try:
+                return create_connection(addresses.pop(0), seconds, self.source_address, self.socket_options)
+            except OSError:
+                if not addresses:
+                    raise
+
+
+class _HTTPSConnection(_HTTPConnection, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _HTTPPool(HTTPConnectionPool):
