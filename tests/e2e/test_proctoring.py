@@ -1,4 +1,4 @@
-"""Across origins: a proctored exam, with platform, service and tool each on its own; and a routed course."""
+"""Across origins: a proctored exam, with platform, service and tool each on its own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import COURSE, ROUTED_COURSE, Look, OpenConsole, SignIn
+from tests.e2e.conftest import COURSE, Look, OpenConsole, SignIn
 from tests.e2e.sandbox import RunningSandbox
 from tests.e2e.test_sandbox import (
     ATTEMPTS,
     TOLERANCE_SECONDS,
     attempt_row,
     go_to_exam,
-    hand_in,
     seconds_left,
     start,
     usage_key,
@@ -27,7 +26,6 @@ from tests.e2e.test_sandbox import (
 pytestmark = pytest.mark.e2e
 
 EXAM: Final = "Final exam"
-ROUTED_OUTLINE: Final = f"/learning/course/{ROUTED_COURSE}"
 # A clock that stands is looked at again after this long: several polls of the page.
 LOOK_AGAIN_MILLISECONDS: Final = 4000
 MINUTES_MORE: Final = 5
@@ -291,46 +289,3 @@ def test_the_tools_pages_fit_a_telephone(scheme: str, sign_in: SignIn, open_cons
     for page in (learner, proctor):
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow == 0, f"{page.url} is {overflow} pixels too wide"
-
-
-def test_a_routed_courses_exam_is_taken_by_way_of_the_service(
-    sign_in: SignIn, sandbox: RunningSandbox, look: Look
-) -> None:
-    learner = sign_in("Chiyo Tanaka")
-    learner.goto("/")
-    expect(learner.get_by_role("article").filter(has_text="Counting Birds")).to_contain_text("Older exam system")
-    look(learner, "courses-with-a-routed-one")
-    learner.goto(ROUTED_OUTLINE)
-    expect(learner.get_by_text("Timed · 15 minutes")).to_be_visible()
-    look(learner, "routed-outline")
-
-    learner.get_by_role("link", name="Field quiz").click()
-    look(learner, "routed-introduction")
-    start(learner)
-    expect(learner.get_by_text("Question 1")).to_be_visible()
-    look(learner, "routed-running")
-    # The service finds the attempt that runs elsewhere, for every page that asks.
-    running = learner.request.get(f"{sandbox.exams_url}/api/v1/exams/attempt/latest").json()
-    assert running["exam_display_name"] == "Field quiz"
-    learner.goto(ROUTED_OUTLINE)
-    expect(learner.get_by_text("is running:")).to_be_visible()
-    learner.get_by_role("link", name="Return to the exam").click()
-    hand_in(learner)
-    assert learner.request.get(f"{sandbox.exams_url}/api/v1/exams/attempt/latest").json() == {}
-
-
-def test_a_routed_courses_exams_are_pushed_on(sign_in: SignIn, look: Look) -> None:
-    operator, learner = sign_in("Priya Nair"), sign_in("Amina Diallo")
-    operator.goto(f"/studio/course/{ROUTED_COURSE}/exams")
-    notes = operator.get_by_role("listitem").filter(has=operator.get_by_role("heading", name="Field notes"))
-    notes.get_by_role("combobox").select_option("Timed")
-    notes.get_by_label("Minutes").fill("7")
-    look(operator, "routed-exams")
-    operator.get_by_role("button", name="Save exams").click()
-    expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
-    learner.goto(ROUTED_OUTLINE)
-    expect(learner.get_by_text("Timed · 7 minutes")).to_be_visible()
-
-    notes.get_by_role("combobox").select_option("Not an exam")
-    operator.get_by_role("button", name="Save exams").click()
-    expect(notes.get_by_label("Name")).to_be_hidden()
