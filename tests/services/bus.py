@@ -4,8 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,22 +17,9 @@ from confluent_kafka.cimpl import NewTopic
 from tests.services.databases import ROOT, Database
 from tests.services.kafka import PARTITIONS, Kafka
 from tests.services.registry import Registry
+from tests.services.waiting import PATIENCE_SECONDS
 
 BROKER_SECONDS: Final = 20
-PATIENCE_SECONDS: Final = 60
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> float:
-    """
-    Ask until it is so.
-
-    :returns: seconds that it took
-    """
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from edx_exams.apps.events.models import OutboxEvent, OutboxState, RelayLease
 from tests.services.databases import ROOT, Database
-
-PATIENCE_SECONDS: Final = 60.0
+from tests.services.waiting import PATIENCE_SECONDS, wait_until
 
 
 class RelayProcess:
@@ -57,15 +54,6 @@ class RelayProcess:
         return holder.endswith(f":{self.pid}")
 
 
-def seconds_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE_SECONDS) -> float:
-    """Wait until it is so, and say how long that took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < patience, f"not within {patience:g} s: {what}"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
 def unsent(database: Database) -> int:
     return OutboxEvent.objects.using(database.alias).exclude(state=OutboxState.published).count()
 
@@ -102,7 +90,7 @@ class Fleet:
         while len(self._relays) < number:
             self.add()
         if number:
-            seconds_until(lambda: self.active is not None, "a relay is at work")
+            wait_until(lambda: self.active is not None, "a relay is at work")
 
     def add(self) -> None:
         """Start one more."""

@@ -22,10 +22,11 @@ from pytest_django import Settings
 from edx_exams.apps.core.models import CourseStaffRole
 from edx_exams.apps.events.models import FailedEvent, RoleChange
 from tests.events.role_events import KEY_FIELD, RoleEvent, added, removed
-from tests.services.bus import Bus, ConsumerProcess, wait_until
-from tests.services.databases import Database, on_mariadb
+from tests.services.bus import Bus, ConsumerProcess
+from tests.services.databases import Database
 from tests.services.kafka import PARTITIONS
 from tests.services.mariadb import MariaDB
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.bus]
 
@@ -60,29 +61,11 @@ for thread in threads:
 Consume = Callable[..., ConsumerProcess]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """A database server that may be taken away."""
-    mine = MariaDB(tmp_path_factory.mktemp("mariadb"))
-    mine.start()
-    yield mine
-    mine.stop()
-
-
-@pytest.fixture(scope="module")
-def database(server: MariaDB) -> Iterator[Database]:
-    server.create_database("consumer")
-    made = on_mariadb(server, "consumer")
-    made.migrate()
-    with made.connected():
-        yield made
-
-
 @pytest.fixture(autouse=True)
-def _empty(database: Database) -> None:
-    connections[database.alias].close()
+def _empty(frail_database: Database) -> None:
+    connections[frail_database.alias].close()
     for model in (CourseStaffRole, RoleChange, FailedEvent):
-        model._default_manager.using(database.alias).all().delete()
+        model._default_manager.using(frail_database.alias).all().delete()
 
 
 @pytest.fixture
@@ -96,11 +79,11 @@ def topic(bus: Bus, settings: Settings) -> str:
 
 
 @pytest.fixture
-def consume(bus: Bus, database: Database, topic: str, tmp_path: Path) -> Iterator[Consume]:
+def consume(bus: Bus, frail_database: Database, topic: str, tmp_path: Path) -> Iterator[Consume]:
     """Starts consumers of the topic in the group `exams`."""
     started: list[ConsumerProcess] = []
 
-    def start(on: Database = database, **options: Any) -> ConsumerProcess:
+    def start(on: Database = frail_database, **options: Any) -> ConsumerProcess:
         log = tmp_path / f"consumer{len(started)}.log"
         started.append(ConsumerProcess(bus, on, log, topic=topic, group=f"exams-{topic}", **options))
         return started[-1]
@@ -130,13 +113,13 @@ def say(topic: str) -> Callable[..., None]:
     return send
 
 
-def roles(database: Database) -> set[tuple[str, str, str | None]]:
-    rows = CourseStaffRole.objects.using(database.alias)
+def roles(frail_database: Database) -> set[tuple[str, str, str | None]]:
+    rows = CourseStaffRole.objects.using(frail_database.alias)
     return set(rows.values_list("user__username", "course_id", "role"))
 
 
-def expect_roles(database: Database, wanted: set[tuple[str, str, str]]) -> None:
-    wait_until(lambda: roles(database) == wanted, f"the roles are {sorted(wanted)}")
+def expect_roles(frail_database: Database, wanted: set[tuple[str, str, str]]) -> None:
+    wait_until(lambda: roles(frail_database) == wanted, f"the roles are {sorted(wanted)}")
 
 
 def group(topic: str) -> str:
@@ -149,24 +132,24 @@ def offsets(bus: Bus, topic: str) -> dict[int, int]:
 
 
 def test_role_events_of_the_lms_are_followed_from_before_the_first_start_on(
-    database: Database, consume: Consume, say: Callable[..., None]
+    frail_database: Database, consume: Consume, say: Callable[..., None]
 ) -> None:
     say(*[added(course_id=course, username=name) for course in COURSES for name in ("ada", "grace")])
     consumer = consume()
-    expect_roles(database, {(name, course, "staff") for course in COURSES for name in ("ada", "grace")})
+    expect_roles(frail_database, {(name, course, "staff") for course in COURSES for name in ("ada", "grace")})
 
     say(*[removed(course_id=course, username="ada", minute=1) for course in COURSES], added(role="instructor"))
     expect_roles(
-        database,
+        frail_database,
         {("grace", course, "staff") for course in COURSES} | {("ada", added().course_id, "instructor")},
     )
     assert consumer.terminate() == 0
 
 
-def test_twenty_changes_at_once_end_with_the_latest(database: Database) -> None:
-    done = database.manage("shell", "-c", TWENTY_AT_ONCE)
+def test_twenty_changes_at_once_end_with_the_latest(frail_database: Database) -> None:
+    done = frail_database.manage("shell", "-c", TWENTY_AT_ONCE)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr[-3000:]
-    assert roles(database) == {("newcomer", added().course_id, "staff")}
+    assert roles(frail_database) == {("newcomer", added().course_id, "staff")}
 
 
 def test_sigterm_hands_the_partitions_to_another_at_once(bus: Bus, topic: str, consume: Consume) -> None:
@@ -185,46 +168,54 @@ def test_sigterm_hands_the_partitions_to_another_at_once(bus: Bus, topic: str, c
 
 
 def test_an_outage_of_the_database_skips_nothing(
-    bus: Bus, database: Database, server: MariaDB, topic: str, *, consume: Consume, say: Callable[..., None]
+    bus: Bus,
+    frail_database: Database,
+    frail_mariadb: MariaDB,
+    topic: str,
+    *,
+    consume: Consume,
+    say: Callable[..., None],
 ) -> None:
     # A broker that hears nothing of a member for six seconds would give its partitions away.
     options = {"session.timeout.ms": 6000, "max.poll.interval.ms": 8000}
     consumer = consume(options={"EXAMS_TEST_CONSUMER_OPTIONS": json.dumps(options)})
     say(added(username="before"))
-    expect_roles(database, {("before", added().course_id, "staff")})
+    expect_roles(frail_database, {("before", added().course_id, "staff")})
     committed = bus.committed(group(topic), topic)
 
-    server.stop()
+    frail_mariadb.stop()
     say(*[added(course_id=course) for course in COURSES])
     time.sleep(OUTAGE_SECONDS)
     assert bus.committed(group(topic), topic) == committed, "nothing is committed that was not handled"
     assert bus.assigned(group(topic)) == [PARTITIONS], "the broker keeps the member"
-    server.start()
-    connections[database.alias].close()  # this process's own, which the outage broke
+    frail_mariadb.start()
+    connections[frail_database.alias].close()  # this process's own, which the outage broke
 
-    expect_roles(database, {("ada", course, "staff") for course in COURSES} | {("before", added().course_id, "staff")})
-    assert not FailedEvent.objects.using(database.alias).exists()
+    expect_roles(
+        frail_database, {("ada", course, "staff") for course in COURSES} | {("before", added().course_id, "staff")}
+    )
+    assert not FailedEvent.objects.using(frail_database.alias).exists()
     assert consumer.is_running
     assert consumer.terminate() == 0
 
 
 def test_a_registry_that_hangs_is_waited_for(
-    bus: Bus, database: Database, consume: Consume, say: Callable[..., None]
+    bus: Bus, frail_database: Database, consume: Consume, say: Callable[..., None]
 ) -> None:
     say(added())
     bus.registry.freeze()
     try:
         consumer = consume()
         wait_until(lambda: "schema registry did not answer" in consumer.said, "the consumer has asked the registry")
-        assert not roles(database)
+        assert not roles(frail_database)
     finally:
         bus.registry.thaw()
-    expect_roles(database, {("ada", added().course_id, "staff")})
-    assert not FailedEvent.objects.using(database.alias).exists()
+    expect_roles(frail_database, {("ada", added().course_id, "staff")})
+    assert not FailedEvent.objects.using(frail_database.alias).exists()
 
 
 def test_no_message_stops_the_consumer_or_is_lost(
-    bus: Bus, database: Database, topic: str, consume: Consume, say: Callable[..., None]
+    bus: Bus, frail_database: Database, topic: str, consume: Consume, say: Callable[..., None]
 ) -> None:
     event = added()
     good, headers = event.value(topic), event.headers
@@ -257,8 +248,8 @@ def test_no_message_stops_the_consumer_or_is_lost(
     say(added(username="unknown-role", role="beta_testers"), *[added(course_id=course) for course in COURSES])
     consumer = consume()
 
-    expect_roles(database, {("ada", course, "staff") for course in COURSES})
-    rows = FailedEvent.objects.using(database.alias)
+    expect_roles(frail_database, {("ada", course, "staff") for course in COURSES})
+    rows = FailedEvent.objects.using(frail_database.alias)
     wait_until(lambda: rows.count() == len(bad), "each of them is put aside")
     kept = {(row.kafka_partition, row.kafka_offset): row for row in rows}
     for what, place in zip(bad, places, strict=True):
@@ -269,28 +260,28 @@ def test_no_message_stops_the_consumer_or_is_lost(
 
     again = consume()
     say(added(username="after"))
-    wait_until(lambda: ("after", added().course_id, "staff") in roles(database), "the next message is handled")
+    wait_until(lambda: ("after", added().course_id, "staff") in roles(frail_database), "the next message is handled")
     assert set(rows.values_list("tries", flat=True)) == {1}, "they were committed"
     assert again.terminate() == 0
 
 
 def test_an_offset_time_sets_the_group_to_then_and_reads_nothing(
-    bus: Bus, database: Database, topic: str, *, consume: Consume, say: Callable[..., None]
+    bus: Bus, frail_database: Database, topic: str, *, consume: Consume, say: Callable[..., None]
 ) -> None:
     say(*[added(course_id=course) for course in COURSES])
     consumer = consume()
-    expect_roles(database, {("ada", course, "staff") for course in COURSES})
+    expect_roles(frail_database, {("ada", course, "staff") for course in COURSES})
     assert consumer.terminate() == 0
     all_read = offsets(bus, topic)
     assert sum(all_read.values()) == len(COURSES)
 
-    CourseStaffRole.objects.using(database.alias).all().delete()
+    CourseStaffRole.objects.using(frail_database.alias).all().delete()
     for hours, wanted in ((-1, dict.fromkeys(all_read, 0)), (1, all_read)):
         then = datetime.now(UTC) + timedelta(hours=hours)
         resetting = consume(extra={"offset_time": then.isoformat()})
         wait_until(partial(_are_offsets, bus, topic, wanted), f"the offsets are {wanted}")
         assert resetting.terminate() == 0
-        assert not roles(database)
+        assert not roles(frail_database)
 
 
 def _are_offsets(bus: Bus, topic: str, wanted: dict[int, int]) -> bool:

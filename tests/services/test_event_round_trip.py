@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -21,12 +20,13 @@ from openedx_events.tooling import OpenEdxPublicSignal
 from pytest_django import Settings
 
 from edx_exams.apps.events.models import OutboxEvent
-from tests.services.bus import BROKER_SECONDS, PATIENCE_SECONDS, Bus, wait_until
+from tests.services.bus import BROKER_SECONDS, Bus
 from tests.services.courses import STAFF, Course, act, reset
-from tests.services.databases import ROOT, Database, on_mariadb
+from tests.services.databases import ROOT, Database
 from tests.services.kafka import PARTITIONS
-from tests.services.mariadb import MariaDB
+from tests.services.relays import RelayProcess
 from tests.services.server import Service
+from tests.services.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.bus]
 
@@ -36,17 +36,8 @@ PREFIX: Final = "org.openedx.learning.exam.attempt"
 
 
 @pytest.fixture(scope="module")
-def database(mariadb: MariaDB) -> Iterator[Database]:
-    mariadb.create_database("round_trip")
-    made = on_mariadb(mariadb, "round_trip")
-    made.migrate()
-    with made.connected():
-        yield made
-
-
-@pytest.fixture(scope="module")
-def service(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(database, tmp_path_factory.mktemp("service") / "log", workers=2)
+def service(frail_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    running = Service(frail_database, tmp_path_factory.mktemp("service") / "log", workers=2)
     running.start()
     yield running
     running.stop()
@@ -76,30 +67,21 @@ def lms(bus: Bus, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def relay(bus: Bus, database: Database, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with (tmp_path / "relay.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "relay_events"],
-            cwd=ROOT,
-            env={**database.process_environment, **bus.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+def relay(bus: Bus, frail_database: Database, tmp_path: Path) -> Iterator[RelayProcess]:
+    """At work on an outbox that is empty at first."""
+    OutboxEvent.objects.using(frail_database.alias).all().delete()
+    process = RelayProcess(frail_database, tmp_path / "relay.log", bus.environment)
     yield process
-    if process.poll() is None:
-        process.kill()
-        process.wait(PATIENCE_SECONDS)
+    process.kill()
 
 
 def test_the_lms_hears_every_outcome_as_if_we_had_sent_it_ourselves(
     bus: Bus,
-    database: Database,
+    frail_database: Database,
     service: Service,
     lms: Path,
     *,
-    relay: "subprocess.Popen[bytes]",
+    relay: RelayProcess,
     settings: Settings,
 ) -> None:
     told = [_course_with_all_outcomes(service) for _ in range(3)]
@@ -111,11 +93,10 @@ def test_the_lms_hears_every_outcome_as_if_we_had_sent_it_ourselves(
             {**event, "id": found["id"]}
             for event, found in zip(course, (e for e in heard if e["course"] == course[0]["course"]), strict=True)
         ]
-    rows = OutboxEvent.objects.using(database.alias)
+    rows = OutboxEvent.objects.using(frail_database.alias)
     wait_until(lambda: not rows.exclude(state="published").exists(), "all is booked as published")
     assert {event["id"] for event in heard} == {str(row.event_id) for row in rows}
-    relay.send_signal(signal.SIGTERM)
-    assert relay.wait(PATIENCE_SECONDS) == 0
+    assert relay.end() == 0
 
     # The same events once more, straight through the bus's own producer: nothing of them differs on the wire.
     relayed = {_id(message): message for message in _messages(bus)}

@@ -27,8 +27,9 @@ from tests.services.faults import Faults
 from tests.services.ledger import PREFIX, TOPIC, Ledger
 from tests.services.load import Load, exams_for_load, latency
 from tests.services.mariadb import MariaDB
-from tests.services.relays import Fleet, RelayProcess, seconds_until, unsent
+from tests.services.relays import Fleet, RelayProcess, unsent
 from tests.services.server import Service
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.bus]
 
@@ -144,7 +145,7 @@ def relay_killed(stage: Stage) -> None:
     """Again and again: at any moment, or between an acknowledgement and its being noted."""
     chance = random.Random(20261123)  # noqa: S311  (no secret)
     for number in range(KILLS):
-        seconds_until(lambda: stage.relays.active is not None, "a relay is at work")
+        wait_until(lambda: stage.relays.active is not None, "a relay is at work")
         if number % 2:
             _kill_before_it_notes(stage)
         else:
@@ -160,9 +161,9 @@ def active_relay_killed(stage: Stage) -> None:
     for _ in range(max(KILLS // 2, 2)):
         stage.relays.kill(_active(stage))
         began = time.monotonic()
-        seconds_until(lambda: stage.relays.active is not None, "a spare has the lease")
+        wait_until(lambda: stage.relays.active is not None, "a spare has the lease")
         sent = _published(stage)
-        seconds_until(lambda: _published(stage) > sent, "the spare sends")  # noqa: B023
+        wait_until(lambda: _published(stage) > sent, "the spare sends")  # noqa: B023
         took.append(time.monotonic() - began)
         stage.relays.add()
     stage.notes.append("take-over: " + ", ".join(f"{seconds:.1f}" for seconds in took) + " s")
@@ -281,7 +282,7 @@ def test_what_has_happened_is_told_and_nothing_else(name: str, run: int, stage: 
         scenario.fault(stage)
         ended = stage.mending_began or time.monotonic()
         load.wait_for(ATTEMPTS)
-    recovery = seconds_until(lambda: not unsent(stage.database), "everything is sent", DRAIN_SECONDS)
+    recovery = wait_until(lambda: not unsent(stage.database), "everything is sent", DRAIN_SECONDS)
     balance = ledger.balance(late={person.username for person in load.late})
     healthy, _ = latency(load.samples, 0, began)
     median, _ = latency(load.samples, began, ended)
@@ -320,8 +321,8 @@ def _kill_before_it_notes(stage: Stage) -> None:
     That is when it waits to write, for rows that we hold; the database forgets what it had been about to write.
     """
     with transaction.atomic(using=stage.database.alias):
-        seconds_until(lambda: bool(_held(stage)), "an event is owed")
-        seconds_until(lambda: bool(_waiting_updates(stage)), "the relay wants to note an acknowledgement")
+        wait_until(lambda: bool(_held(stage)), "an event is owed")
+        wait_until(lambda: bool(_waiting_updates(stage)), "the relay wants to note an acknowledgement")
         stage.relays.kill(_active(stage))
         for connection in _waiting_updates(stage):
             stage.server.execute(f"KILL CONNECTION {connection}")
