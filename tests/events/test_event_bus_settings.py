@@ -5,7 +5,9 @@ import logging
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from edx_event_bus_kafka.internal.producer import ProducingContext, record_producing_error
+from openedx_events.learning.data import ExamAttemptData
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET, EXAM_ATTEMPT_SUBMITTED, EXAM_ATTEMPT_VERIFIED
 from pytest_django import Settings
 
@@ -16,7 +18,7 @@ from edx_exams.apps.events.publishers.log import LogPublisher
 from edx_exams.apps.events.publishers.redis import RedisPublisher
 from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, put_in_place
 from tests.events.owed import TOPIC, event_data
-from tests.factories import UserFactory
+from tests.factories import UserFactory, submitted_attempt
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,22 @@ def test_what_the_bus_library_logs_of_a_failure_names_nobody(caplog: pytest.LogC
     context = ProducingContext(signal=EXAM_ATTEMPT_SUBMITTED, event_data=data, event_data_as_json=str(data))
     with caplog.at_level(logging.DEBUG):
         record_producing_error(ValueError(f"{learner.email} is no id"), context)
-    assert "record_producing_error failed (EventProductionException)" in caplog.text
+    assert "record_producing_error failed (EventProductionException" in caplog.text
     assert learner.email not in caplog.text
     assert learner.username not in caplog.text
+
+
+@pytest.mark.django_db
+def test_what_a_receiver_of_an_event_says_as_it_fails_names_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def quote(exam_attempt: ExamAttemptData, **_: Any) -> None:
+        message = f"Duplicate entry {exam_attempt.student_user.pii.email}"
+        raise IntegrityError(1062, message)
+
+    EXAM_ATTEMPT_SUBMITTED.connect(quote)
+    try:
+        with caplog.at_level(logging.DEBUG):
+            learner = submitted_attempt().user
+    finally:
+        EXAM_ATTEMPT_SUBMITTED.disconnect(quote)
+    assert "failed (IntegrityError 1062, test_event_bus_settings.py:" in caplog.text
+    assert learner.email not in caplog.text

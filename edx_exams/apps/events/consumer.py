@@ -21,7 +21,8 @@ from edx_event_bus_kafka.internal import consumer as stock
 from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
 
 from edx_exams.apps.events.failed_events import put_aside
-from edx_exams.apps.events.incoming import Incoming, TryLater, Unusable, describe, handle
+from edx_exams.apps.events.incoming import Incoming, TryLater, Unusable, handle
+from edx_exams.apps.events.privacy import describe
 from edx_exams.apps.events.registry import registry_client
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from typing import Any, Final
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from edx_exams.apps.events.incoming import Incoming, Unusable, describe, handle
+from edx_exams.apps.events.incoming import Incoming, Unusable, handle
 from edx_exams.apps.events.models import FailedEvent, FailedEventState
+from edx_exams.apps.events.privacy import describe
 from edx_exams.apps.events.registry import registry_client
 
 log = logging.getLogger(__name__)

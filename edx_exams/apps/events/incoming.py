@@ -7,7 +7,6 @@ name nobody: they are logged and shown in lists.
 """
 
 import hashlib
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.events.privacy import describe, place
 from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavailable
 
 #: Errors of MySQL and MariaDB that are about the value that was to be stored, though they come as an OperationalError:
@@ -161,7 +161,7 @@ def _send(signal: OpenEdxPublicSignal, metadata: EventsMetadata, data: Mapping[s
         message = f"the database is away ({describe(error)})"
         raise TryLater(message) from error
     except Exception as error:  # a mistake in a handler must cost this message alone, and be seen
-        message = f"Its handler failed ({describe(error)}, {_place(error)})."
+        message = f"Its handler failed ({describe(error)}, {place(error)})."
         raise Unusable(message) from error
     if not any(receiver is not general_signal_handler for receiver, _ in responses):
         message = "Nothing here handles events of its type."
@@ -170,15 +170,3 @@ def _send(signal: OpenEdxPublicSignal, metadata: EventsMetadata, data: Mapping[s
 
 def _is_about_the_value(error: OperationalError | InterfaceError) -> bool:
     return connection.vendor == "mysql" and bool(error.args) and error.args[0] in _MYSQL_BAD_VALUE
-
-
-def describe(error: BaseException) -> str:
-    """An error without its text, which may quote data: its class, and a database's number for it."""
-    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
-    return f"{type(error).__name__} {number}" if number is not None else type(error).__name__
-
-
-def _place(error: BaseException) -> str:
-    """Where it was raised, as `module.py:12`."""
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{last.filename.rpartition('/')[2]}:{last.lineno}"
