@@ -13,7 +13,7 @@ from edx_exams.apps.api.pages import not_found
 from edx_exams.apps.api.v1.views import allowances, attempts, configurations, exams, reviews
 
 #: `course-v1:Org+Num+Run`, `Org/Num/Run`, or an external key of letters, digits, `-`, `_` and `:`.
-_COURSE: Final = r"(?P<course_id>(?:[^/+]+\+[^/+]+\+[^/?]+|[^/+]+/[^/+]+/[^/?]+|[A-Za-z0-9_:-]+))"
+_COURSE: Final = r"(?P<course_id>(?:[^/+]+\+[^/+]+\+[^/]+|[^/+]+/[^/+]+/[^/]+|[A-Za-z0-9_:-]+))"
 #: The same where nothing follows: a path below `/allowances/` is none of an old-style course that would be called so.
 _COURSE_ALONE: Final = _COURSE.replace("(?:", "(?![^/]+/allowances/)(?:", 1)
 _CONTENT: Final = r"(?P<content_id>.+?)"
