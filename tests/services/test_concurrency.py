@@ -9,6 +9,7 @@ round. ``EXAMS_TEST_ROUNDS`` says how many rounds (20).
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final
 
@@ -289,3 +290,23 @@ def test_simultaneous_requests_leave_no_anomaly(
         findings = scene(course)
         line.add(course.answers, findings + anomalies(course.id, service.database.alias))
     assert not line.anomalies, "\n".join([*line.anomalies[:20], f"{len(line.anomalies)} in all", service.log_tail()])
+
+
+def test_sweeps_and_learners_at_once_submit_each_attempt_once(service: Service) -> None:
+    """What is out of time when three sweeps come, in small batches, while the learners themselves look."""
+    course = Course(service)
+    exam = course.exam(time_limit_mins=0)
+    attempts = [course.attempt(exam, course.learner(), "start") for _ in range(60)]
+    with ThreadPoolExecutor() as sweeps:
+        done = [
+            sweeps.submit(service.database.manage, "submit_timed_out_attempts", "--batch-size", "7") for _ in range(3)
+        ]
+        answers = course.at_once([latest(attempt.learner, exam) for attempt in attempts[:20]])
+    ended = [sweep.result() for sweep in done]
+    assert [sweep.returncode for sweep in ended] == [0, 0, 0], ended
+    assert {answer.status for answer in answers} == {200}
+    # What one sweep found held by another, it has left.
+    assert service.database.manage("submit_timed_out_attempts").returncode == 0
+    statuses = ExamAttempt.objects.using(service.database.alias).filter(exam_id=exam.id)
+    assert Counter(statuses.values_list("status", flat=True)) == {"submitted": 60}
+    assert not anomalies(course.id, service.database.alias)

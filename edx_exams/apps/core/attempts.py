@@ -13,7 +13,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Value
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
@@ -50,7 +50,8 @@ from edx_exams.apps.core.transitions import (
 
 log = logging.getLogger(__name__)
 
-_MINUTE: Final = timedelta(minutes=1)
+#: In a minute: how databases count durations. MySQL takes no product with a duration itself.
+_MICROSECONDS: Final = timedelta(minutes=1) // timedelta.resolution
 
 
 # Reading
@@ -280,7 +281,7 @@ def _running_out(now: datetime) -> QuerySet[ExamAttempt, int]:
     """Ids of attempts whose clock runs and may be over; the rows themselves know."""
     # What the clock says without pauses: no attempt ends before that.
     limit = ExpressionWrapper(
-        (F("allowed_time_limit_mins") + F("extra_time_mins")) * _MINUTE, output_field=DurationField()
+        (F("allowed_time_limit_mins") + F("extra_time_mins")) * Value(_MICROSECONDS), output_field=DurationField()
     )
     attempts = ExamAttempt.objects.filter(
         Q(start_time=None)
