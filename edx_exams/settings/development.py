@@ -8,6 +8,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+SECRET_KEY: Final = "local-development-only"  # noqa: S105  (nor are the others secrets)
+#: The devstack's, known to all.
+SSO_SECRET: Final = "edx_exams-sso-secret"  # noqa: S105
+BACKEND_SERVICE_SECRET: Final = "edx_exams-backend-service-secret"  # noqa: S105
+
 SIGNING_JWK: Final = {
     "kty": "RSA",
     "kid": "edx-exams-development",

@@ -9,7 +9,7 @@ from edx_exams.settings.base import JWT_AUTH, LMS_ROOT_URL, PROJECT_ROOT, ROOT_U
 
 DEBUG = True
 ALLOWED_HOSTS = ["*"]
-SECRET_KEY = os.environ.get("EDX_EXAMS_SECRET_KEY", "local-development-only")
+SECRET_KEY = os.environ.get("EDX_EXAMS_SECRET_KEY", development.SECRET_KEY)
 
 SQLITE_PATH = Path(os.environ.get("EXAMS_SQLITE_PATH", PROJECT_ROOT.parent / "var" / "edx_exams.sqlite3"))
 DATABASES = {"default": development.sqlite(SQLITE_PATH)}
@@ -26,13 +26,13 @@ CSRF_TRUSTED_ORIGINS = list(CORS_ORIGIN_WHITELIST)
 JWT_AUTH.update(development.jwt_auth(LMS_ROOT_URL))
 TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"] = development.PRIVATE_SIGNING_JWK
 
-SOCIAL_AUTH_EDX_OAUTH2_SECRET = "edx_exams-sso-secret"  # noqa: S105  (the devstack's, known to all)
+SOCIAL_AUTH_EDX_OAUTH2_SECRET = development.SSO_SECRET
 SOCIAL_AUTH_EDX_OAUTH2_ISSUER = LMS_ROOT_URL
 SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = LMS_ROOT_URL
 SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL = f"{LMS_ROOT_URL}/logout"
 SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = LMS_ROOT_URL
 SOCIAL_AUTH_REDIRECT_IS_HTTPS = False
-BACKEND_SERVICE_EDX_OAUTH2_SECRET = "edx_exams-backend-service-secret"  # noqa: S105  (the devstack's, known to all)
+BACKEND_SERVICE_EDX_OAUTH2_SECRET = development.BACKEND_SERVICE_SECRET
 
 # A proctoring tool on the same machine reaches the service itself, and publishes its keys without TLS.
 LTI_API_BASE = ROOT_URL

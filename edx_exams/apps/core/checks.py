@@ -47,14 +47,14 @@ def _problems() -> Iterator[CheckMessage]:
 
 
 def _is_own(secret: object) -> bool:
-    from edx_exams.settings import base  # noqa: PLC0415  (needed by this check alone)
+    from edx_exams.settings import base, development  # noqa: PLC0415  (needed by this check alone)
 
     known = {
         "",
         base.PLACEHOLDER_SECRET,
-        "edx_exams-sso-secret",
-        "edx_exams-backend-service-secret",
-        "local-development-only",
+        development.SECRET_KEY,
+        development.SSO_SECRET,
+        development.BACKEND_SERVICE_SECRET,
     }
     return isinstance(secret, str) and secret not in known
 
