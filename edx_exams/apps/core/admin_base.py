@@ -27,8 +27,8 @@ class BoundedSearchAdmin(admin.ModelAdmin):
         return super().get_search_results(request, queryset, search_term[:LONGEST_SEARCH])
 
 
-class ReadOnlyAdmin(BoundedSearchAdmin):
-    """Rows that are looked at."""
+class ActionsOnlyAdmin(BoundedSearchAdmin):
+    """Rows that are looked at, and acted upon from their list by whoever may change them. No page can be edited."""
 
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -36,19 +36,19 @@ class ReadOnlyAdmin(BoundedSearchAdmin):
 
     @override
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return obj is None and super().has_change_permission(request)
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
-class ActionsOnlyAdmin(ReadOnlyAdmin):
-    """Rows that are looked at, and acted upon from their list by whoever may change them. No page can be edited."""
+class ReadOnlyAdmin(ActionsOnlyAdmin):
+    """Rows that are looked at."""
 
     @override
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+        return False
 
 
 class RuledAdmin(admin.ModelAdmin):
