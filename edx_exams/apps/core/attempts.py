@@ -50,8 +50,8 @@ from edx_exams.apps.core.transitions import (
 
 log = logging.getLogger(__name__)
 
-#: In a minute: how databases count durations. MySQL takes no product with a duration itself.
-_MICROSECONDS: Final = timedelta(minutes=1) // timedelta.resolution
+#: Databases count durations in microseconds, and MySQL takes no product with a duration itself.
+_MICROSECONDS_A_MINUTE: Final = timedelta(minutes=1) // timedelta.resolution
 
 
 # Reading
@@ -281,7 +281,8 @@ def _running_out(now: datetime) -> QuerySet[ExamAttempt, int]:
     """Ids of attempts whose clock runs and may be over; the rows themselves know."""
     # What the clock says without pauses: no attempt ends before that.
     limit = ExpressionWrapper(
-        (F("allowed_time_limit_mins") + F("extra_time_mins")) * Value(_MICROSECONDS), output_field=DurationField()
+        (F("allowed_time_limit_mins") + F("extra_time_mins")) * Value(_MICROSECONDS_A_MINUTE),
+        output_field=DurationField(),
     )
     attempts = ExamAttempt.objects.filter(
         Q(start_time=None)
