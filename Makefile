@@ -51,7 +51,7 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-faults services.up services.down test-e2e quality lint types imports migrations_check pii_check check_keywords docs selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
 FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e -n auto --maxprocesses=4
 
@@ -102,9 +102,12 @@ check_keywords: $(call needs,production) ## no column is named like a word that 
 	@EDX_EXAMS_CFG=var/keywords/settings.yml $(MANAGE) check_reserved_keywords --skip-checks --settings edx_exams.settings.production \
 		--override_file db_keyword_overrides.yml --report_path var/keywords
 
-docs: $(call needs,doc) ## the documentation, in docs/_build/html; a warning is an error
+docs: graphviz $(call needs,doc) ## the documentation, in docs/_build/html; a warning is an error
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+graphviz:
+	@command -v dot >/dev/null || { echo "Graphviz draws the documentation's pictures: make system_packages (Debian), brew install graphviz (macOS)." >&2; exit 1; }
 
 selfcheck: ## this Makefile is well-formed, and the requirements agree with each other
 	@for target in $$(awk -F: '/^[a-zA-Z0-9_.-]+:.*## / && $$1 != "selfcheck" { print $$1 }' Makefile); do \

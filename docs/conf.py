@@ -19,7 +19,8 @@ author = "the edx-exams authors"
 copyright = "the edx-exams authors, AGPL-3.0"
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "rest_reference", "settings_reference"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.graphviz", "rest_reference", "settings_reference"]
+graphviz_output_format = "svg"
 exclude_patterns = ["_build", "reference/_generated"]
 nitpicky = False
 
