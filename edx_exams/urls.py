@@ -6,7 +6,10 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from edx_exams.apps.api import pages, sso
+from edx_exams.apps.api import errors, sso
+from edx_exams.apps.api.auto_auth import auto_auth
+from edx_exams.apps.api.health import health
+from edx_exams.apps.api.home import home
 from edx_exams.apps.lti.views.pages import browser_lock
 
 admin.site.site_header = admin.site.site_title = "Special exams"
@@ -16,7 +19,7 @@ _READ = ["get", "head"]
 urlpatterns = [
     path("login/<str:backend>/", sso.begin),  # before social_django's own, of the same name and path
     *oauth2_urlpatterns,
-    path("", pages.home, name="home"),
+    path("", home, name="home"),
     path("admin/", admin.site.urls),
     # As people type them.
     re_path(r"^(?P<name>admin|login|logout)\Z", RedirectView.as_view(url="/%(name)s/", query_string=True)),
@@ -29,16 +32,16 @@ urlpatterns = [
         SpectacularSwaggerView.as_view(url_name="schema", http_method_names=_READ),
         name="api-docs",
     ),
-    re_path(r"^health/?\Z", pages.health, name="health"),
-    re_path(r"^auto_auth/?\Z", pages.auto_auth, name="auto-auth"),
+    re_path(r"^health/?\Z", health, name="health"),
+    re_path(r"^auto_auth/?\Z", auto_auth, name="auto-auth"),
     path("lti/", include("edx_exams.apps.lti.urls")),
     path("browser_lock", browser_lock),
     path("browser_lock/", browser_lock, name="browser-lock"),
     path("", include("csrf.urls")),
-    re_path(r"^api(?:/|\Z)", pages.not_found),
+    re_path(r"^api(?:/|\Z)", errors.not_found),
 ]
 
-handler400 = pages.bad_request
-handler403 = pages.permission_denied
-handler404 = pages.not_found
-handler500 = pages.server_error
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -107,7 +107,7 @@ def test_an_empty_list_is_fine(as_course_team: APIClient, unchanged: Unchanged) 
 
 @pytest.mark.parametrize(
     ("sent", "stored"),
-    [(0, 0), (7, 7), (7.0, 7), (7.5, 8), (7.01, 8), (0.1, 1), ("7.5", 8), ("12", 12), (1e3, 1000), (10_000_000,) * 2],
+    [(0, 0), (7, 7), (7.0, 7), (7.5, 8), (7.01, 8), (0.1, 1), ("7.5", 8), ("12", 12), (1e3, 1000), (525_600,) * 2],
 )
 def test_fractions_are_rounded_up_to_whole_minutes(
     sent: Any, stored: int, as_course_team: APIClient, exam: Exam, learner: User
@@ -157,7 +157,7 @@ def test_an_address_that_several_users_have_is_refused(
         {"exam_id": None},
         {"extra_time_mins": -1},
         {"extra_time_mins": -0.5},
-        {"extra_time_mins": 10_000_001},
+        {"extra_time_mins": 525_601},
         {"extra_time_mins": None},
         {"extra_time_mins": "soon"},
     ],

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """The REST API: authenticates, asks the domain, answers."""
+    """The REST API: authenticates, calls the domain, answers."""
 
     name = "edx_exams.apps.api"
     label = "api"

@@ -1,4 +1,4 @@
-"""Who is asking: the LMS's JWT, in a header or in the browser's split cookies."""
+"""Authentication by the LMS's JWT, in a header or in the browser's split cookies."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,12 +6,13 @@ from typing import Any, Final, override
 
 import jwt
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, models
+from django.db import DatabaseError, InterfaceError
 from edx_rest_framework_extensions.auth.jwt.authentication import JwtAuthentication as EdxJwtAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from edx_exams.apps.core.checks import has_keys
+from edx_exams.apps.core.limits import is_storable
 from edx_exams.apps.core.models import User
 
 _has_keys: Final = lru_cache(maxsize=4)(has_keys)
@@ -22,7 +23,7 @@ class JwtAuthentication(EdxJwtAuthentication):
     edx-drf-extensions' authentication, closed where it was open.
 
     * Without the LMS's public keys the library accepts a token with any signature; here no token is accepted then.
-    * A malformed token or claim is a 401, never a server error; a database that is away is not taken for a bad token.
+    * A malformed token or claim is a 401, never a server error; an unavailable database is not taken for a bad token.
     * Nothing of a token or a person gets into the log.
     """
 
@@ -31,9 +32,9 @@ class JwtAuthentication(EdxJwtAuthentication):
     @override
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         """
-        The caller and their token; None where there is none, or cookies came without a valid CSRF token.
+        Return the caller and their token; None without a token, or for cookies without a valid CSRF token.
 
-        :raises AuthenticationFailed: the token is no good
+        :raises AuthenticationFailed: the token is not valid
         """
         try:
             result: tuple[User, str] | None = super().authenticate(request)
@@ -51,7 +52,7 @@ class JwtAuthentication(EdxJwtAuthentication):
     @classmethod
     @override
     def jwt_decode_token(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The token's claims, if its signature is one of the LMS's."""
+        """Return the token's claims, if its signature is one of the LMS's."""
         if not _has_keys(settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")):
             message = "No public key of the LMS is configured."
             raise jwt.InvalidTokenError(message)
@@ -60,12 +61,12 @@ class JwtAuthentication(EdxJwtAuthentication):
     @override
     def authenticate_credentials(self, payload: Mapping[str, Any]) -> User:
         """
-        The person whom a verified token introduces, created or brought up to date with its claims.
+        Return the person whom a verified token names, created or brought up to date with its claims.
 
         :raises AuthenticationFailed: a claim is malformed
         """
         username = self._get_username_from_payload(payload)
-        if not _fits(username, User._meta.get_field("username")) or not username:
+        if not is_storable(username, User._meta.get_field("username")) or not username:
             message = "The token names no user."
             raise AuthenticationFailed(message)
         attributes = self._attributes(payload)
@@ -82,36 +83,14 @@ class JwtAuthentication(EdxJwtAuthentication):
         return user
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """What the token's claims say of its user, by our attributes' names."""
+        """Return the claims about the user, by our attributes' names."""
         attributes = {}
         for claim, name in self.get_jwt_claim_attribute_map().items():
             value = payload.get(claim)
             if value is None:
                 continue
-            if not _fits(value, User._meta.get_field(name)):
+            if not is_storable(value, User._meta.get_field(name)):
                 message = f"The token's claim {claim!r} is malformed."
                 raise AuthenticationFailed(message)
             attributes[name] = value
         return attributes
-
-
-#: Largest number that an integer column holds on every database.
-_LARGEST_INTEGER: Final = 2**31 - 1
-
-
-def _fits(value: object, field: Any) -> bool:
-    """Whether a claim's value can be stored in a field of the user."""
-    if isinstance(field, models.BooleanField):
-        return isinstance(value, bool)
-    if isinstance(field, models.IntegerField):
-        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_INTEGER
-    return isinstance(value, str) and len(value) <= (field.max_length or 0) and "\0" not in value and _is_unicode(value)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether the text holds no half of a surrogate pair, which JSON can carry and no database stores."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception into the answer that its request gets; None for one that is our own mistake."""
     if isinstance(error, DataError):
-        return _refusal(status.HTTP_400_BAD_REQUEST, "A value does not fit where it would be stored.")
+        return _refusal(status.HTTP_400_BAD_REQUEST, "A value cannot be stored: it is too long or out of bounds.")
     if isinstance(error, (DatabaseError, InterfaceError)):
         # The text of a broken constraint holds the values that broke it, which may be somebody's name.
         log.error("The database failed: %s", type(error).__name__, exc_info=not isinstance(error, IntegrityError))
         return _refusal(
             status.HTTP_503_SERVICE_UNAVAILABLE,
-            "The database is away. Nothing has changed; please try again.",
+            "The database is unavailable. Nothing has changed; please try again.",
         )
     if isinstance(error, ExamBaseException):
         return _refusal(error.http_status, str(error), field=error.field)

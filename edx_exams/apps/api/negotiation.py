@@ -1,4 +1,4 @@
-"""Every answer is JSON, whatever the client says it accepts."""
+"""Content negotiation: every answer is JSON, whatever the client accepts."""
 
 from collections.abc import Iterable
 from typing import override

@@ -9,6 +9,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
+from edx_exams.apps.core.limits import has_surrogates
+
 
 class BodyTooLarge(APIException):
     """The request's body is larger than we read."""
@@ -22,10 +24,10 @@ class BodyTooLarge(APIException):
 
 class BoundedJSONParser(BaseParser):
     """
-    UTF-8 JSON as RFC 8259 has it.
+    Reads UTF-8 JSON as RFC 8259 defines it.
 
-    Refuses what Python's parser lets through or breaks on: NaN and Infinity, nesting without end, numbers of thousands
-    of digits, and halves of surrogate pairs, which no database takes.
+    Refuses what Python's parser lets through or breaks on: NaN and Infinity, deep nesting, numbers of thousands of
+    digits, and unpaired surrogates, which no database stores.
     """
 
     media_type = "application/json"
@@ -35,7 +37,7 @@ class BoundedJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """
-        The body's value.
+        Return the body's value.
 
         :raises BodyTooLarge: it is larger than `DATA_UPLOAD_MAX_MEMORY_SIZE`
         :raises ParseError: it is not such JSON
@@ -46,20 +48,21 @@ class BoundedJSONParser(BaseParser):
         try:
             text = body.decode("utf-8")
             value = json.loads(text, parse_constant=_refuse_constant)
-            if "\\ud" in text.lower():
-                json.dumps(value, ensure_ascii=False).encode("utf-8")
+            if "\\ud" in text.lower() and has_surrogates(json.dumps(value, ensure_ascii=False)):
+                message = "The body holds half of a character (an unpaired surrogate)."
+                raise ParseError(message)
         except RecursionError:
             message = "The body is nested too deeply."
             raise ParseError(message) from None
         except UnicodeError:
-            message = "The body is no valid UTF-8 text."
+            message = "The body is not valid UTF-8 text."
             raise ParseError(message) from None
         except ValueError as error:
-            message = f"The body is no JSON: {error}."
+            message = f"The body is not valid JSON: {error}."
             raise ParseError(message) from None
         return value
 
 
 def _refuse_constant(name: str) -> Never:
-    message = f"{name} is no JSON number"
+    message = f"{name} is not a valid JSON number"
     raise ValueError(message)

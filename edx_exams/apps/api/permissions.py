@@ -1,4 +1,4 @@
-"""Who may: declared by a view, enforced here."""
+"""Permissions that views declare."""
 
 from typing import override
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every endpoint alike: how to authenticate, and what a refusal looks like."""
+"""The parts of the OpenAPI document that all endpoints share: ways to authenticate, and the shape of a refusal."""
 
 from typing import Any, Final, override
 
@@ -12,26 +12,26 @@ _REFUSALS = {
     400: "The request is wrong, or the rules refuse it; nothing has changed",
     401: "No valid credentials",
     403: "Not allowed",
-    404: "There is no such thing",
+    404: "Not found",
     413: "The body is too large",
-    415: "The body is no JSON",
+    415: "The body is not JSON",
     502: "Another system of the platform, which has this course's exams, gave no usable answer",
-    503: "The database is busy or away; nothing has changed; try again after the seconds in Retry-After",
+    503: "The database is busy or unavailable; nothing has changed; try again after the seconds in Retry-After",
     504: "Another system of the platform, which has this course's exams, did not answer in time",
 }
 
 
 class RefusalSerializer(serializers.Serializer[Any]):
-    """Why a request was refused."""
+    """A refusal, with its reason."""
 
-    detail = serializers.CharField(help_text="Why, in words that help the person who reads them.")
+    detail = serializers.CharField(help_text="The reason, in words that help the person who reads them.")
     errors = serializers.JSONField(  # type: ignore[assignment]  # hides a property that a shape does not need
-        required=False, help_text="What is wrong with which field, where fields are wrong."
+        required=False, help_text="The errors by field, where fields are wrong."
     )
 
 
 def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The refusals of an operation, beside those that every operation has."""
+    """Return the refusals of an operation, beside those that every operation has."""
     return {status: OpenApiResponse(RefusalSerializer, description=_REFUSALS[status]) for status in statuses}
 
 
@@ -46,9 +46,9 @@ _PATH_PARAMETERS: Final = {
 #: The refusals that every operation has, and those of the operations that read a body.
 _ALWAYS: Final = (401, 403, 503)
 _OF_BODIES: Final = (400, 413, 415)
-#: A query may be of more parameters than anybody has.
+#: A query may have more parameters than Django reads.
 _OF_QUERIES: Final = (400,)
-#: Where a path has parameters, a value may make it a path that is none.
+#: A path parameter may have a value that makes another path of it.
 _OF_PARAMETERS: Final = (404,)
 
 
@@ -73,7 +73,7 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
 
 
 def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """What a parameter of a path is, by its name."""
+    """Describe a parameter of a path by its name."""
     description = _PATH_PARAMETERS[name]
     if name in ("course_id", "content_id"):
         return {"description": description, "schema": schema}
@@ -81,7 +81,7 @@ def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str, ...]]:
-    """The document describes our API, not the pages and tokens beside it; of two views of a path the first."""
+    """Keep our API, without the pages and tokens beside it, and of two views of a path the first."""
     first: dict[tuple[str, str], tuple[str, ...]] = {}
     for endpoint in endpoints:
         path, _, method, _ = endpoint
@@ -94,7 +94,7 @@ _REFUSAL_SCHEMA: Final = {"$ref": "#/components/schemas/Refusal"}
 
 
 def _is_described(response: dict[str, Any]) -> bool:
-    """Whether this is the rare refusal with a shape of its own."""
+    """Return True for the rare refusal with a shape of its own."""
     content = response.get("content", {}).get("application/json")
     return content is not None and content["schema"] != _REFUSAL_SCHEMA
 
@@ -110,10 +110,10 @@ def _refusal(status: int) -> dict[str, Any]:
     return response
 
 
-class NothingShape(OpenApiSerializerExtension):
-    """`{}`, which stands in the document too: without a word more, a shape without fields is left out of it."""
+class EmptyShape(OpenApiSerializerExtension):
+    """Describe `{}` in the document: drf-spectacular leaves a shape without fields out."""
 
-    target_class = "edx_exams.apps.api.v1.serializers.NothingSerializer"
+    target_class = "edx_exams.apps.api.v1.serializers.EmptySerializer"
 
     @override
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class NothingShape(OpenApiSerializerExtension):
 
 
 class JwtScheme(OpenApiAuthenticationExtension):
-    """How callers authenticate."""
+    """The two ways in which callers authenticate."""
 
     target_class = "edx_exams.apps.api.authentication.JwtAuthentication"
     name = ["jwtHeader", "jwtCookies"]  # noqa: RUF012  (drf-spectacular's own form)

@@ -18,12 +18,12 @@ def begin(request: HttpRequest, backend: str) -> HttpResponse:
     Send a browser to the platform, which sends it back to `/complete/`.
 
     social_django's own view takes POST alone, while `/login/` is a link, and redirects. The step ends a session that
-    there is, so no other site may make a browser take it on the quiet: only a page that is opened does.
+    there is, so no other site may make a browser take it unnoticed: only a top-level navigation does.
 
-    :raises PermissionDenied: it is asked for as a picture, a frame or a script
+    :raises PermissionDenied: it is requested as an image, a frame or a script
     """
     if request.headers.get("Sec-Fetch-Dest", "document") != "document":
-        message = "Signing in takes a page of its own."
+        message = "Signing in must be a top-level navigation."
         raise PermissionDenied(message)
     prepared: Any = request  # by `psa`
     return cast(HttpResponse, do_auth(prepared.backend, user=prepared.user))

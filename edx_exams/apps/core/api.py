@@ -30,6 +30,7 @@ from edx_exams.apps.core.configurations import (
     get_escalation_email,
     get_providers,
 )
+from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_cells, select_attempts
 from edx_exams.apps.core.exams import (
     get_course_exam,
     get_course_exam_by_id,
@@ -50,7 +51,6 @@ from edx_exams.apps.core.proctoring import (
     launch_tool,
     mark_ready,
 )
-from edx_exams.apps.core.reviews import Selection, attempts_for_review, review_cells, review_rows
 from edx_exams.apps.core.roles import (
     COURSE_TEAM_ROLES,
     complete_person,
@@ -70,7 +70,7 @@ __all__ = [
     "act_as_learner",
     "act_as_staff",
     "allowances_of",
-    "attempts_for_review",
+    "attempt_rows",
     "begin_again",
     "check_if_exam_timed_out",
     "complete_person",
@@ -78,6 +78,7 @@ __all__ = [
     "control_status",
     "create_exam_attempt",
     "create_or_update_course_exam_configuration",
+    "csv_cells",
     "get_active_attempt_for_user",
     "get_attempt_by_id",
     "get_attempt_for_user_with_attempt_number_and_resource_id",
@@ -109,10 +110,9 @@ __all__ = [
     "no_such_attempt",
     "reset_exam_attempt",
     "reset_own_attempt",
-    "review_cells",
-    "review_rows",
     "revoke_course_role",
     "revoke_extra_time",
+    "select_attempts",
     "submit_timed_out_attempts",
     "sync_course_exams",
     "update_attempt_status",

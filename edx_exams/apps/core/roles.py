@@ -3,16 +3,13 @@
 from typing import Final
 
 from django.contrib.auth.hashers import make_password
-from django.db.models import CharField
 
 from edx_exams.apps.core.exceptions import InvalidCourseRole
+from edx_exams.apps.core.limits import MAX_INTEGER, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, User
 
 #: Roles of the LMS whose holders work on a course's exams.
 COURSE_TEAM_ROLES: Final = frozenset({"staff", "instructor", "limited_staff"})
-
-#: Largest number that an integer column holds on every database.
-_LARGEST_INTEGER: Final = 2**31 - 1
 
 
 def is_course_staff(user: User, course_id: str) -> bool:
@@ -28,9 +25,9 @@ def get_or_create_person(username: str, *, email: str, lms_user_id: int) -> int:
 
     :raises InvalidCourseRole: one of the three cannot be stored
     """
-    _require(bool(username) and _fits(username, User._meta.get_field("username")), "username")
-    _require(_fits(email, User._meta.get_field("email")), "e-mail address")
-    _require(0 < lms_user_id <= _LARGEST_INTEGER, "LMS user id")
+    _require(bool(username) and is_storable(username, User._meta.get_field("username")), "username")
+    _require(is_storable(email, User._meta.get_field("email")), "e-mail address")
+    _require(0 < lms_user_id <= MAX_INTEGER, "LMS user id")
     known = User.objects.filter(username=username).values_list("pk", flat=True).first()
     if known is not None:
         return known
@@ -59,7 +56,7 @@ def grant_course_role(user: User, course_id: str, role: str) -> None:
     :param role: one of `COURSE_TEAM_ROLES`
     :raises InvalidCourseRole: the course's id is longer than any that we can store
     """
-    _require(_fits(course_id, CourseStaffRole._meta.get_field("course_id")), "course id")
+    _require(is_storable(course_id, CourseStaffRole._meta.get_field("course_id")), "course id")
     row = CourseStaffRole(user=user, course_id=course_id, role=role)
     CourseStaffRole.objects.bulk_create([row], ignore_conflicts=True)
 
@@ -70,11 +67,6 @@ def revoke_course_role(user: User, course_id: str, role: str) -> None:
     # By its id: on MySQL, a delete that searches and finds nothing locks the gap where others insert.
     if (found := rows.values_list("pk", flat=True).first()) is not None:
         CourseStaffRole.objects.filter(pk=found).delete()
-
-
-def _fits(value: str, field: "CharField[str, str]") -> bool:
-    """Whether a field holds this text: some databases would cut it off, others refuse it."""
-    return len(value) <= (field.max_length or 0) and "\0" not in value
 
 
 def _require(condition: bool, what: str) -> None:

@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 
 from edx_exams.apps.core.exceptions import DatabaseBusy, InvalidCourseId
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, User
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,6 @@ log = logging.getLogger(__name__)
 TRIES: Final = 4
 #: Seconds to wait before the second try, doubled for each further one and scattered.
 FIRST_PAUSE: Final = 0.02
-
-#: Characters of a course id, in every table.
-LONGEST_COURSE_ID: Final = 255
 
 #: Errors of MySQL and MariaDB after which the same transaction may well succeed: lock wait time-out, deadlock, and
 #: (MariaDB, snapshot isolation) a row changed since it was read.
@@ -110,8 +108,8 @@ def lock_configuration(course_id: str) -> CourseExamConfiguration:
 
     :raises InvalidCourseId: some databases would refuse to keep this, others would not
     """
-    if len(course_id) > LONGEST_COURSE_ID or not course_id.isprintable():
-        message = f"A course id is of at most {LONGEST_COURSE_ID} characters, all of which can be seen."
+    if len(course_id) > MAX_IDENTIFIER_LENGTH or not course_id.isprintable():
+        message = f"A course id is of at most {MAX_IDENTIFIER_LENGTH} characters, all of which can be seen."
         raise InvalidCourseId(message)
     upsert([CourseExamConfiguration(course_id=course_id)], unique=("course_id",), update=("course_id",))
     return CourseExamConfiguration.objects.select_for_update().get(course_id=course_id)

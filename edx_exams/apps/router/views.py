@@ -13,7 +13,7 @@ from rest_framework.exceptions import ParseError, PermissionDenied, ValidationEr
 from rest_framework.response import Response
 
 from edx_exams.apps.api.v1.views import exams
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest
+from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_course_exam_configuration_by_course_id, is_course_staff
 from edx_exams.apps.core.exam_types import get_exam_type
 from edx_exams.apps.router.client import Answer, legacy_client

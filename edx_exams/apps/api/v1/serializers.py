@@ -1,4 +1,4 @@
-"""The shapes of what comes in and goes out. They check and convert; they look nothing up and change nothing."""
+"""The shapes of requests and answers. Serializers check and convert; they query nothing and change nothing."""
 
 import math
 from collections.abc import Mapping
@@ -12,19 +12,17 @@ from rest_framework import serializers
 
 from edx_exams.apps.core import keys
 from edx_exams.apps.core.api import get_exam_attempt_time_remaining, get_exam_url_path
+from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES
 from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.reviews import ORDERINGS
 from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
 
-#: Minutes; some nineteen years. A limit and an allowance together still fit an integer column.
-LONGEST_TIME: Final = 10_000_000
-#: Ids and offsets that an integer column can hold.
-LARGEST_INTEGER: Final = 2**31 - 1
-LONGEST_NAME: Final = 10_000
-#: Items of a list that is written at once; more than any course has, and few enough to be refused one by one.
-MOST_EXAMS: Final = 5_000
-MOST_GRANTS: Final = 10_000
+#: Characters of an exam's name.
+MAX_NAME_LENGTH: Final = 10_000
+#: Items of a list that is written at once: more than any course has, and few enough to be refused one by one.
+MAX_EXAMS: Final = 5_000
+MAX_GRANTS: Final = 10_000
 #: Years in which every database and every zone can hold a date.
 _YEARS: Final = range(1970, 9999)
 
@@ -32,10 +30,11 @@ Data = serializers.Serializer[Any]
 
 
 class ZonedDateTimeField(serializers.DateTimeField):
-    """A moment. Text without a zone is refused, not guessed at."""
+    """A time. Text without a zone is refused, not guessed at."""
 
     default_error_messages = {  # noqa: RUF012  (the base class's own form)
-        "no_moment": f"Give a time with its zone, as 2026-11-23T23:59:00Z, in the years {_YEARS[0]} to {_YEARS[-1]}."
+        "no_zoned_time": "Give a time with its zone, as 2026-11-23T23:59:00Z, "
+        f"in a year from {_YEARS[0]} to {_YEARS[-1]}."
     }
 
     @override
@@ -46,26 +45,28 @@ class ZonedDateTimeField(serializers.DateTimeField):
         except (ValueError, OverflowError):
             moment = None
         if moment is None or moment.year not in _YEARS:
-            self.fail("no_moment")
+            self.fail("no_zoned_time")
         return moment
 
 
 class TextField(serializers.CharField):
-    """Text, and not a number made into text."""
+    """Text. A number is refused, not made into text."""
 
     @override
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if not self.allow_blank and not data.strip():  # without any of Unicode's white space
+            self.fail("blank")
         return str(super().to_internal_value(data))
 
 
-@extend_schema_field({"type": "number", "minimum": 0, "maximum": LONGEST_TIME})
+@extend_schema_field({"type": "number", "minimum": 0, "maximum": MAX_MINUTES})
 class MinutesField(serializers.DecimalField):
-    """Minutes, of which fractions are rounded up: nobody gets less than was meant."""
+    """Minutes. Fractions are rounded up: nobody gets less than was meant."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=None, decimal_places=None, min_value=0, max_value=LONGEST_TIME, **kwargs)
+        super().__init__(max_digits=None, decimal_places=None, min_value=0, max_value=MAX_MINUTES, **kwargs)
 
     @override
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -78,13 +79,13 @@ class ExamListSerializer(serializers.ListSerializer[Any]):
     @override
     def validate(self, attrs: Any) -> Any:
         if keys.course_key(self.context["course_id"]) is None:
-            message = "The course id is no course key: exams of such a course are not kept here."
+            message = "The course id is not a valid course key: exams of such a course are not kept here."
             raise serializers.ValidationError(message)
         seen: set[str] = set()
         errors: dict[int, dict[str, Any]] = {}
         for number, item in enumerate(attrs):
             if item["content_id"] in seen:
-                errors[number] = {"content_id": ["This content is named twice in the list."]}
+                errors[number] = {"content_id": ["This content stands twice in the list."]}
             seen.add(item["content_id"])
         if errors:
             raise serializers.ValidationError(errors)  # type: ignore[arg-type]  # keyed by place, as DRF keys them
@@ -95,10 +96,10 @@ class ExamSerializer(Data):
     """An exam. On write the course comes from the path (`context["course_id"]`)."""
 
     id = serializers.IntegerField(read_only=True)
-    exam_name = TextField(max_length=LONGEST_NAME, trim_whitespace=False)
+    exam_name = TextField(max_length=MAX_NAME_LENGTH, trim_whitespace=False)
     course_id = serializers.CharField(read_only=True)
-    content_id = TextField(max_length=255)
-    time_limit_mins = serializers.IntegerField(min_value=0, max_value=LONGEST_TIME)
+    content_id = TextField(max_length=MAX_IDENTIFIER_LENGTH)
+    time_limit_mins = serializers.IntegerField(min_value=0, max_value=MAX_MINUTES)
     due_date = ZonedDateTimeField(allow_null=True)
     exam_type = serializers.ChoiceField(
         choices=EXAM_TYPE_CHOICES,
@@ -113,15 +114,15 @@ class ExamSerializer(Data):
         list_serializer_class = ExamListSerializer
 
     def validate_content_id(self, value: str) -> str:
-        """It must be content of the course."""
+        """Refuse what is not content of the course."""
         if not keys.belongs_to(value, self.context["course_id"]):
-            message = "This is no usage key of content of this course."
+            message = "This is not a valid usage key of content of this course."
             raise serializers.ValidationError(message)
         return value
 
 
 class ConfigurationSerializer(Data):
-    """How a course runs its exams."""
+    """The exam configuration of a course."""
 
     provider = TextField(allow_null=True, max_length=255)
     escalation_email = serializers.EmailField(allow_null=True, max_length=254)
@@ -150,36 +151,36 @@ class AccessTokenSerializer(Data):
 
 
 class CreateAttemptSerializer(Data):
-    """What a learner wants to begin."""
+    """A request for a new attempt."""
 
-    exam_id = serializers.IntegerField(min_value=0, max_value=LARGEST_INTEGER)
+    exam_id = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
     start_clock = serializers.BooleanField(required=False, default=False)
 
 
 class AttemptActionSerializer(Data):
-    """What to do with an attempt."""
+    """An action on an attempt."""
 
     action = TextField(
         max_length=64,
         help_text=f"Learners: {', '.join([*LearnerAction, RESET_ACTION])}. Staff: {', '.join(StaffAction)}.",
     )
     detail = TextField(
-        required=False, allow_null=True, allow_blank=True, default="", help_text="What went wrong, with `error`."
+        required=False, allow_null=True, allow_blank=True, default="", help_text="With `error`: what went wrong."
     )
 
 
 class AttemptIdSerializer(Data):
-    """The attempt that the request was about."""
+    """The id of the attempt that the request was about."""
 
     exam_attempt_id = serializers.IntegerField()
 
 
-class NothingSerializer(Data):
+class EmptySerializer(Data):
     """An empty object."""
 
 
 class StudentAttemptSerializer(Data):
-    """A learner's attempt as the learner sees it. Reads the attempt's exam."""
+    """An attempt as its learner sees it. Reads the attempt's exam."""
 
     attempt_id = serializers.IntegerField(source="pk")
     attempt_status = serializers.ChoiceField(choices=ExamAttemptStatus.choices, source="status")
@@ -190,11 +191,11 @@ class StudentAttemptSerializer(Data):
     time_remaining_seconds = serializers.SerializerMethodField()
 
     def get_exam_url_path(self, attempt: ExamAttempt) -> str:
-        """Where the learning MFE shows the exam."""
+        """Return the address at which the learning MFE shows the exam."""
         return get_exam_url_path(attempt.exam.course_id, attempt.exam.content_id)
 
     def get_time_remaining_seconds(self, attempt: ExamAttempt) -> float:
-        """Seconds; 0 where the clock does not run."""
+        """Return the seconds left; 0 where the clock does not run."""
         return get_exam_attempt_time_remaining(attempt) if attempt.is_in_progress else 0
 
 
@@ -210,18 +211,18 @@ class LearnersExamSerializer(ExamSerializer):
     attempt = serializers.SerializerMethodField(help_text="Empty where there is none.")
 
     def get_passed_due_date(self, exam: Exam) -> bool:
-        """Whether the exam can no longer be begun."""
+        """Return True if the exam can no longer be started."""
         return exam.ends_by(self.context["now"])
 
     def get_total_time(self, exam: Exam) -> int:
-        """Minutes."""
+        """Return minutes."""
         return exam.time_limit_mins + int(self.context["extra_time_mins"])
 
     @extend_schema_field(
-        PolymorphicProxySerializer("AttemptOrNothing", [StudentAttemptSerializer, NothingSerializer], None)
+        PolymorphicProxySerializer("AttemptOrNothing", [StudentAttemptSerializer, EmptySerializer], None)
     )
     def get_attempt(self, exam: Exam) -> dict[str, Any]:
-        """The learner's attempt of it."""
+        """Return the learner's attempt of it."""
         attempt = self.context["attempt"]
         return StudentAttemptSerializer(attempt).data if attempt else {}
 
@@ -231,15 +232,15 @@ class LearnersExamAnswerSerializer(Data):
 
     exam = serializers.SerializerMethodField()
 
-    @extend_schema_field(PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, NothingSerializer], None))
+    @extend_schema_field(PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, EmptySerializer], None))
     def get_exam(self, answer: Mapping[str, Exam | None]) -> dict[str, Any]:
-        """The exam."""
+        """Return the exam."""
         exam = answer["exam"]
         return LearnersExamSerializer(exam, context=self.context).data if exam else {}
 
 
 class ProviderSettingsSerializer(Data):
-    """Whom a learner turns to when proctoring does not work."""
+    """Contacts for a learner for whom proctoring does not work."""
 
     provider_tech_support_email = serializers.CharField(required=False, allow_null=True)
     provider_tech_support_phone = serializers.CharField(required=False, allow_null=True)
@@ -265,7 +266,7 @@ class ExtraTimeSerializer(Data):
 
     username = TextField(required=False, allow_null=True, allow_blank=True, max_length=150)
     email = TextField(required=False, allow_null=True, allow_blank=True, max_length=254)
-    exam_id = serializers.IntegerField(min_value=0, max_value=LARGEST_INTEGER)
+    exam_id = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
     extra_time_mins = MinutesField(help_text="Minutes; fractions are rounded up.")
 
     @override
@@ -277,7 +278,7 @@ class ExtraTimeSerializer(Data):
 
 
 class ReviewSerializer(Data):
-    """How the proctoring tool ended an attempt."""
+    """The proctoring tool's termination of an attempt."""
 
     submission_time = serializers.DateTimeField()
     severity = serializers.DecimalField(max_digits=3, decimal_places=2, allow_null=True)
@@ -285,7 +286,7 @@ class ReviewSerializer(Data):
 
 
 class IncidentSerializer(Data):
-    """Something else that the proctoring tool did or reported."""
+    """Another action or report of the proctoring tool."""
 
     action = serializers.CharField()
     incident_time = serializers.DateTimeField()
@@ -321,11 +322,11 @@ class InstructorAttemptsSerializer(Data):
 
 
 class AttemptsQuerySerializer(Data):
-    """Which attempts a course team wants to see."""
+    """The query of a course team's list of attempts."""
 
     exam_id = serializers.IntegerField(required=False, help_text="All active exams of the course where absent.")
-    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=LARGEST_INTEGER)
-    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=LARGEST_INTEGER)
+    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MAX_INTEGER)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=MAX_INTEGER)
     search = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=254, help_text="Part of a username or e-mail address."
     )

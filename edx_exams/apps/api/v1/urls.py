@@ -9,8 +9,8 @@ from typing import Final
 from django.urls import URLPattern, re_path
 from rest_framework.views import APIView
 
-from edx_exams.apps.api.pages import not_found
-from edx_exams.apps.api.v1.views import allowances, attempts, configurations, exams, reviews
+from edx_exams.apps.api.errors import not_found
+from edx_exams.apps.api.v1.views import allowances, attempts, configurations, course_attempts, exams
 
 #: `course-v1:Org+Num+Run`, `Org/Num/Run`, or an external key of letters, digits, `-`, `_` and `:`.
 _COURSE: Final = r"(?P<course_id>(?:[^/+]+\+[^/+]+\+[^/]+|[^/+]+/[^/+]+/[^/]+|[A-Za-z0-9_:-]+))"
@@ -45,7 +45,7 @@ urlpatterns = [
     _endpoint("exams/attempt", attempts.Attempts, "attempts"),
     _endpoint("exams/attempt/latest", attempts.LatestAttempt, "latest-attempt"),
     _endpoint("exams/attempt/{attempt}", attempts.Attempt, "attempt"),
-    _endpoint("instructor_view/course_id/{course}/attempts", reviews.CourseAttempts, "course-attempts"),
+    _endpoint("instructor_view/course_id/{course}/attempts", course_attempts.CourseAttempts, "course-attempts"),
     _endpoint("student/exam/attempt/course_id/{course}/content_id/{content}", exams.LearnersExam, "learners-exam"),
     _endpoint("exam/provider_settings/course_id/{course}/exam_id/{exam}", exams.ProviderSettings, "provider-settings"),
     _endpoint("student/course_id/{course}/onboarding", exams.Onboarding, "onboarding"),

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from edx_exams.apps.api.authentication import JwtAuthentication
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     get_attempt_to_change,
     get_exam_by_id,

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
 from edx_exams.apps.core.api import allowances_of, grant_extra_time, revoke_extra_time
 from edx_exams.apps.core.data import ExtraTime
 
@@ -34,7 +34,7 @@ class CourseAllowances(ExamsAPIView):
         A learner whose attempt is in progress gets the difference at once.
         """
         serializer = serializers.ExtraTimeSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
-            data=request.data, many=True, max_length=serializers.MOST_GRANTS
+            data=request.data, many=True, max_length=serializers.MAX_GRANTS
         )
         grants = self.validated(serializer)
         grant_extra_time(course_id, [ExtraTime(**grant) for grant in grants], granted_by=request.user)
@@ -49,5 +49,5 @@ class CourseAllowance(ExamsAPIView):
     @extend_schema(operation_id="delete_allowance", request=None, responses={204: None, **refusals(404)})
     def delete(self, request: AuthenticatedRequest, course_id: str, allowance_id: str) -> Response:
         """Take the extra time back. An attempt in progress keeps what it got."""
-        found(revoke_extra_time(course_id, int(allowance_id)) or None, f"allowance {allowance_id} in {course_id}")
+        or_404(revoke_extra_time(course_id, int(allowance_id)) or None, f"allowance {allowance_id} in {course_id}")
         return Response(status=204)

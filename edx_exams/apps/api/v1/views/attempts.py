@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
 from edx_exams.apps.core.api import (
     act_as_learner,
     act_as_staff,
@@ -40,7 +40,7 @@ class AccessToken(ExamsAPIView):
     @extend_schema(operation_id="get_access_token", responses={200: serializers.AccessTokenSerializer, **refusals(404)})
     def get(self, request: AuthenticatedRequest, exam_id: str) -> Response:
         """Sign an access token for the caller, if they may see the exam's content now."""
-        exam = found(get_exam_by_id(int(exam_id)), f"exam {exam_id}")
+        exam = or_404(get_exam_by_id(int(exam_id)), f"exam {exam_id}")
         return Response(serializers.AccessTokenSerializer(grant_access(exam, request.user)).data)
 
 
@@ -61,7 +61,7 @@ class Attempts(ExamsAPIView):
 
 
 class Attempt(ExamsAPIView):
-    """One attempt: moved on by its learner, judged by course staff."""
+    """One attempt: its learner acts on it, course staff verify or reject it."""
 
     @extend_schema(
         operation_id="change_attempt",
@@ -71,7 +71,7 @@ class Attempt(ExamsAPIView):
     )
     def put(self, request: AuthenticatedRequest, attempt_id: str) -> Response:
         """
-        Do something with an attempt.
+        Act on an attempt.
 
         An attempt whose time is over is submitted first. What was done already is answered with 200 and not done again.
         `reset_attempt` answers the id of the fresh attempt.
@@ -88,7 +88,7 @@ class Attempt(ExamsAPIView):
             changed = begin_again(attempt, request.user)
         else:
             yours = StaffAction if is_staff else _LEARNER_ACTIONS
-            message = f"This is no action of yours for this attempt. Yours are: {', '.join(yours)}."
+            message = f"This is not an action that you may take on this attempt. Your actions: {', '.join(yours)}."
             raise UnknownAction(message)
         return Response({"exam_attempt_id": changed})
 
@@ -105,7 +105,7 @@ class Attempt(ExamsAPIView):
 
 def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple[ExamAttempt, bool]:
     """
-    The attempt, and whether the caller is staff of its course, even where it is their own; else it is their own.
+    Return the attempt, and True if the caller is staff of its course (even where it is their own; else it is).
 
     :raises ExamAttemptDoesNotExist: there is none
     :raises ExamPermissionDenied: it is neither; the refusal says no more than that of an attempt that does not exist
@@ -118,13 +118,13 @@ def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple
 
 
 class LatestAttempt(ExamsAPIView):
-    """The attempt that the caller is in the middle of."""
+    """The attempt that the caller is working on."""
 
     @extend_schema(
         operation_id="get_latest_attempt",
         parameters=[OpenApiParameter("content_id", str, description="The exam's usage key.")],
         responses=PolymorphicProxySerializer(
-            "LatestAttempt", [serializers.StudentAttemptSerializer, serializers.NothingSerializer], None
+            "LatestAttempt", [serializers.StudentAttemptSerializer, serializers.EmptySerializer], None
         ),
     )
     def get(self, request: AuthenticatedRequest) -> Response:
@@ -149,6 +149,6 @@ class LatestAttempt(ExamsAPIView):
 
 
 def _active_attempt_elsewhere(user: User) -> dict[str, Any] | None:
-    """What the function that `ACTIVE_ATTEMPT_ELSEWHERE` names knows of this learner; None without one."""
+    """Return the answer of the function that `ACTIVE_ATTEMPT_ELSEWHERE` names; None without one."""
     hook: str | None = getattr(settings, "ACTIVE_ATTEMPT_ELSEWHERE", None)
     return import_string(hook)(user) if hook else None

@@ -1,11 +1,11 @@
-"""Who proctors a course's exams, and who could."""
+"""The exam configuration of a course, and the proctoring providers."""
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from edx_exams.apps.api.permissions import IsCourseStaffOrReadOnly
 from edx_exams.apps.api.v1 import serializers
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     create_or_update_course_exam_configuration,
     get_course_exam_configuration_by_course_id,
@@ -14,7 +14,7 @@ from edx_exams.apps.core.api import (
 
 
 class CourseConfiguration(ExamsAPIView):
-    """How a course runs its exams."""
+    """The exam configuration of a course."""
 
     permission_classes = (IsCourseStaffOrReadOnly,)
 
@@ -41,7 +41,7 @@ class CourseConfiguration(ExamsAPIView):
     )
     def patch(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """
-        Say who proctors the course's exams, and whom its learners write to.
+        Set the course's proctoring provider and escalation address.
 
         With another provider than before, every active exam is retired and replaced by a copy.
         """
@@ -53,7 +53,7 @@ class CourseConfiguration(ExamsAPIView):
 
 
 class Providers(ExamsAPIView):
-    """Vendors of proctoring that courses can choose from."""
+    """Proctoring providers that courses can choose from."""
 
     @extend_schema(
         operation_id="list_providers",

@@ -1,4 +1,4 @@
-"""A course's exams: as Studio pushes them, and as a learner meets one."""
+"""A course's exams as Studio registers them, and one exam as its learner sees it."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     check_if_exam_timed_out,
     get_course_exam,
@@ -51,7 +51,7 @@ class CourseExams(ExamsAPIView):
     @extend_schema(
         operation_id="push_exams",
         request=serializers.ExamSerializer(many=True),
-        responses={200: serializers.NothingSerializer},
+        responses={200: serializers.EmptySerializer},
         examples=[_EXAM],
     )
     def patch(self, request: AuthenticatedRequest, course_id: str) -> Response:
@@ -62,7 +62,7 @@ class CourseExams(ExamsAPIView):
         stay with the old one. All or nothing.
         """
         serializer = serializers.ExamSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
-            data=request.data, many=True, max_length=serializers.MOST_EXAMS, context={"course_id": course_id}
+            data=request.data, many=True, max_length=serializers.MAX_EXAMS, context={"course_id": course_id}
         )
         definitions = [ExamDefinition(**exam) for exam in self.validated(serializer)]
         sync_course_exams(course_id, definitions, by=request.user)
@@ -70,7 +70,7 @@ class CourseExams(ExamsAPIView):
 
 
 class LearnersExam(ExamsAPIView):
-    """An exam as the learner who asks meets it."""
+    """An exam as the caller, a learner, sees it."""
 
     @extend_schema(operation_id="get_learners_exam", responses=serializers.LearnersExamAnswerSerializer)
     def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
@@ -86,12 +86,12 @@ class LearnersExam(ExamsAPIView):
 
 
 def with_both_slashes(content_id: str) -> str:
-    """An old usage key as it was sent: servers on the way merge the slashes of `i4x://`."""
+    """Restore an old usage key as it was sent: servers on the way merge the slashes of `i4x://`."""
     return re.sub(r"^i4x:/(?!/)", "i4x://", content_id)
 
 
 class ProviderSettings(ExamsAPIView):
-    """Whom a learner turns to when proctoring does not work."""
+    """Contacts for a learner for whom proctoring does not work."""
 
     @extend_schema(operation_id="get_provider_settings", responses=serializers.ProviderSettingsSerializer)
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:

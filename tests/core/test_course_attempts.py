@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edx_exams.apps.core.api import Selection, attempts_for_review, review_cells, review_rows
+from edx_exams.apps.core.api import Selection, attempt_rows, csv_cells, select_attempts
+from edx_exams.apps.core.course_attempts import COLUMNS
 from edx_exams.apps.core.models import Exam, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
-from edx_exams.apps.core.reviews import COLUMNS
 from tests.core.conftest import NOON
 from tests.factories import COURSE_ID, ExamFactory, OldAttemptFactory, ResultFactory, UserFactory
 
@@ -21,7 +21,7 @@ StatementsOf = Callable[[Callable[[], Any]], list[str]]
 
 
 def found(**selection: Any) -> list[ExamAttempt]:
-    return list(attempts_for_review(Selection(COURSE_ID, **selection)))
+    return list(select_attempts(Selection(COURSE_ID, **selection)))
 
 
 class TestSelection:
@@ -89,10 +89,8 @@ class TestSelection:
             codes = {reason_text(code): code for code in ("1", "2", "3")}
             return codes[flat[column]] if column == "submission_reason" else flat[column]
 
-        ascending = [value(row) for row in review_rows(attempts_for_review(Selection(COURSE_ID, ordering=column)))]
-        descending = [
-            value(row) for row in review_rows(attempts_for_review(Selection(COURSE_ID, ordering=f"-{column}")))
-        ]
+        ascending = [value(row) for row in attempt_rows(select_attempts(Selection(COURSE_ID, ordering=column)))]
+        descending = [value(row) for row in attempt_rows(select_attempts(Selection(COURSE_ID, ordering=f"-{column}")))]
         assert len(set(ascending)) == 3
         assert ascending == sorted(ascending)
         assert descending == ascending[::-1]
@@ -114,7 +112,7 @@ class TestRows:
 
     def test_an_attempt_that_nobody_reviewed(self) -> None:
         attempt = OldAttemptFactory.create(start_time=NOON, allowed_time_limit_mins=60, status="started")
-        assert review_rows(attempts_for_review(Selection(COURSE_ID))) == [
+        assert attempt_rows(select_attempts(Selection(COURSE_ID))) == [
             {
                 "attempt_id": attempt.pk,
                 "attempt_status": "started",
@@ -134,7 +132,7 @@ class TestRows:
         ResultFactory.create(attempt=attempt, action_type="pause", incident_time=NOON - timedelta(minutes=9))
         ResultFactory.create(attempt=attempt, incident_time=NOON + timedelta(minutes=1), severity="0.90")
         ResultFactory.create(attempt=attempt, incident_time=NOON, severity="0.5", reason_code="24")
-        (row,) = review_rows(attempts_for_review(Selection(COURSE_ID)))
+        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID)))
         assert row["proctored_review"] == {
             "submission_time": NOON,
             "severity": "0.50",
@@ -146,7 +144,7 @@ class TestRows:
         attempt = OldAttemptFactory.create()
         ResultFactory.create(attempt=attempt, incident_time=NOON, reason_code="first")
         ResultFactory.create(attempt=attempt, incident_time=NOON, reason_code="second")
-        (row,) = review_rows(attempts_for_review(Selection(COURSE_ID, ordering="submission_reason")))
+        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID, ordering="submission_reason")))
         assert row["proctored_review"]["submission_reason"] == "first"
 
     def test_what_else_the_tool_did_is_listed_where_it_is_asked_for(self) -> None:
@@ -160,7 +158,7 @@ class TestRows:
                 severity=Decimal("0.25"),
                 reason_code="unheard of",
             )
-        (row,) = review_rows(attempts_for_review(Selection(COURSE_ID)), with_incidents=True)
+        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID)), with_incidents=True)
         first, second = row["incidents"]
         assert (first["action"], second["action"]) == ("pause", "resume")
         assert first["incident_time"] == NOON + timedelta(minutes=1)
@@ -171,20 +169,20 @@ class TestRows:
         for number in (0, 2):
             ResultFactory.create(attempt=attempts[number], reason_code=f"code {number}")
         ResultFactory.create(attempt=OldAttemptFactory.create(exam__course_id="course-v1:Acme+BIO102+2026"))
-        rows = review_rows(attempts_for_review(Selection(COURSE_ID, ordering="attempt_id")))
+        rows = attempt_rows(select_attempts(Selection(COURSE_ID, ordering="attempt_id")))
         codes = [row["proctored_review"] and row["proctored_review"]["submission_reason"] for row in rows]
         assert codes == ["code 0", None, "code 2"]
 
     def test_no_attempts_are_no_rows(self) -> None:
-        assert review_rows(attempts_for_review(Selection(COURSE_ID))) == []
+        assert attempt_rows(select_attempts(Selection(COURSE_ID))) == []
 
     def test_any_number_of_attempts_costs_two_statements(self, statements_of: StatementsOf) -> None:
         exam: Exam = ExamFactory.create()
         for size in (2, 20):
             for _ in range(size):
                 ResultFactory.create(attempt=OldAttemptFactory.create(exam=exam))
-            attempts = attempts_for_review(Selection(COURSE_ID, ordering="severity"))
-            assert len(statements_of(partial(review_rows, attempts, with_incidents=True))) == 2
+            attempts = select_attempts(Selection(COURSE_ID, ordering="severity"))
+            assert len(statements_of(partial(attempt_rows, attempts, with_incidents=True))) == 2
 
 
 class TestCells:
@@ -193,7 +191,7 @@ class TestCells:
     def test_a_header_then_a_line_for_each_attempt(self) -> None:
         attempt = OldAttemptFactory.create(start_time=NOON, status="submitted")
         ResultFactory.create(attempt=attempt, incident_time=NOON, severity="0.5", reason_code="1")
-        header, line = review_cells(review_rows(attempts_for_review(Selection(COURSE_ID))))
+        header, line = csv_cells(attempt_rows(select_attempts(Selection(COURSE_ID))))
         assert header == list(COLUMNS)
         cells = dict(zip(header, line, strict=True))
         assert cells["attempt_id"] == attempt.pk
@@ -203,14 +201,14 @@ class TestCells:
 
     def test_an_attempt_without_review_has_empty_cells_there(self) -> None:
         OldAttemptFactory.create()
-        header, line = review_cells(review_rows(attempts_for_review(Selection(COURSE_ID))))
+        header, line = csv_cells(attempt_rows(select_attempts(Selection(COURSE_ID))))
         assert dict(zip(header, line, strict=True))["severity"] is None
 
     @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
     def test_no_name_runs_as_a_formula(self, start: str) -> None:
         name = f"{start}HYPERLINK(1)"
         OldAttemptFactory.create(exam__exam_name=name, user__username=name)
-        header, line = review_cells(review_rows(attempts_for_review(Selection(COURSE_ID))))
+        header, line = csv_cells(attempt_rows(select_attempts(Selection(COURSE_ID))))
         cells = dict(zip(header, line, strict=True))
         assert cells["exam_display_name"] == cells["username"] == f"'{name}"
 

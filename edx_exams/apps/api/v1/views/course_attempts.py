@@ -1,4 +1,4 @@
-"""The attempts of a course as its team reviews them."""
+"""The course team's list of attempts: pages, search, CSV."""
 
 import csv
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from rest_framework.pagination import LimitOffsetPagination
 from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
-from edx_exams.apps.api.v1.views.base import AuthenticatedRequest, ExamsAPIView, found
-from edx_exams.apps.core.api import Selection, attempts_for_review, get_course_exam_by_id, review_cells, review_rows
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
+from edx_exams.apps.core.api import Selection, attempt_rows, csv_cells, get_course_exam_by_id, select_attempts
 
 
 class CourseAttempts(ExamsAPIView):
@@ -36,21 +36,21 @@ class CourseAttempts(ExamsAPIView):
         wanted = self.validated(serializers.AttemptsQuerySerializer(data=request.query_params.dict()))
         exam_id = wanted.get("exam_id")
         if exam_id is not None:
-            found(get_course_exam_by_id(course_id, exam_id), f"exam {exam_id} in {course_id}")
-        attempts = attempts_for_review(
+            or_404(get_course_exam_by_id(course_id, exam_id), f"exam {exam_id} in {course_id}")
+        attempts = select_attempts(
             Selection(course_id, exam_id, wanted["search"], wanted["status"], wanted["ordering"])
         )
         if wanted["format"] == "csv":
-            return _as_csv(review_rows(attempts))
+            return _as_csv(attempt_rows(attempts))
         pages = LimitOffsetPagination()
         pages.request, pages.limit, pages.offset = request, wanted["limit"], wanted["offset"]
         pages.count = attempts.count()
         page = attempts[pages.offset : pages.offset + pages.limit]
-        return pages.get_paginated_response(review_rows(page, with_incidents=wanted["include"] == "incidents"))
+        return pages.get_paginated_response(attempt_rows(page, with_incidents=wanted["include"] == "incidents"))
 
 
 def _as_csv(rows: Sequence[Any]) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="attempts.csv"'
-    csv.writer(response).writerows(review_cells(rows))
+    csv.writer(response).writerows(csv_cells(rows))
     return response

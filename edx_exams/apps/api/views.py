@@ -1,4 +1,4 @@
-"""What every view of the API has in common."""
+"""The base of every REST view."""
 
 from typing import Any, override
 
@@ -20,9 +20,10 @@ class AuthenticatedRequest(Request):
 
 class ExamsAPIView(APIView):
     """
-    Methods that it does not have are 405, whoever asks; every other refusal is an exception that one handler shapes.
+    The base of every REST view.
 
-    Preflight requests are answered before they get here, so OPTIONS is a method that no view has.
+    A method that a view does not have is 405, whoever asks; every other refusal is an exception that one handler
+    shapes. CORS preflight requests are answered before they get here, so no view has OPTIONS.
     """
 
     permission_classes = (IsAuthenticated,)
@@ -39,7 +40,7 @@ class ExamsAPIView(APIView):
     @override
     def as_view(cls, **initkwargs: Any) -> Any:
         # The domain's transactions are its own: within one of a whole request none could be run again after a deadlock,
-        # and a submission for want of time would be undone by the refusal that follows it.
+        # and the submission of an attempt that is out of time would be undone by the refusal that follows it.
         return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
     @override
@@ -52,7 +53,7 @@ class ExamsAPIView(APIView):
     @staticmethod
     def validated(serializer: BaseSerializer[Any]) -> Any:
         """
-        What the caller sent, checked and converted.
+        Return what the caller sent, checked and converted.
 
         :raises ValidationError: something is wrong with it
         """
@@ -60,11 +61,11 @@ class ExamsAPIView(APIView):
         return serializer.validated_data
 
 
-def found[T](thing: T | None, what: str) -> T:
+def or_404[T](thing: T | None, what: str) -> T:
     """
-    The thing itself.
+    Return the thing itself.
 
-    :param what: names it where there is none, as in "exam 7"
+    :param what: its name in the refusal, as in "exam 7"
     :raises NotFound: there is none
     """
     if thing is None:

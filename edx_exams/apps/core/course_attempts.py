@@ -1,4 +1,4 @@
-"""The attempts of a course as its team reviews them: found, ordered, with what the proctoring tool said of each."""
+"""The course team's list of attempts: search, order, results of the proctoring tool, CSV."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ControlAction
 
-#: What a review shows of an attempt, and where it stands.
+#: Fields that the list shows of an attempt, and their columns.
 _FIELDS: Final = {
     "attempt_id": "pk",
     "attempt_status": "status",
@@ -23,7 +23,7 @@ _FIELDS: Final = {
     "exam_display_name": "exam__exam_name",
     "username": "user__username",
 }
-#: What the tool's verdict says, and where that stands.
+#: Fields of the tool's termination, and their columns.
 _REVIEW_FIELDS: Final = {
     "submission_time": "incident_time",
     "severity": "severity",
@@ -31,12 +31,12 @@ _REVIEW_FIELDS: Final = {
 }
 #: Columns of the table that a team downloads.
 COLUMNS: Final = (*_FIELDS, *_REVIEW_FIELDS)
-#: What attempts can be ordered by: all that is shown of them. A review as a whole stands for when it was.
+#: Orderings by name: every field shown. `proctored_review` as a whole orders by its time.
 ORDERINGS: Final = {**_FIELDS, **_REVIEW_FIELDS, "proctored_review": _REVIEW_FIELDS["submission_time"]}
 
 
 class Review(TypedDict):
-    """How the proctoring tool ended an attempt."""
+    """The proctoring tool's termination of an attempt."""
 
     submission_time: datetime
     severity: str | None
@@ -44,7 +44,7 @@ class Review(TypedDict):
 
 
 class Incident(TypedDict):
-    """Something else that the tool did or reported."""
+    """Another action or report of the tool."""
 
     action: str
     incident_time: datetime
@@ -55,7 +55,7 @@ class Incident(TypedDict):
 
 
 class Selection(NamedTuple):
-    """Which attempts of an exam, or of all active exams of a course, and in which order."""
+    """A choice of attempts of an exam, or of all exams of a course, and their order."""
 
     course_id: str
     exam_id: int | None = None
@@ -64,8 +64,8 @@ class Selection(NamedTuple):
     ordering: str = ""
 
 
-def attempts_for_review(selection: Selection) -> QuerySet[ExamAttempt]:
-    """The attempts selected, newest first unless another order is wished for. Nothing is read yet."""
+def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
+    """Return the attempts selected, newest first unless another order is asked for. No statement is made yet."""
     if selection.exam_id is None:
         attempts = ExamAttempt.objects.filter(exam__course_id__exactly=selection.course_id, exam__is_active=True)
     else:
@@ -83,39 +83,39 @@ def _ordered(attempts: QuerySet[ExamAttempt], ordering: str) -> QuerySet[ExamAtt
     column = ordering.removeprefix("-")
     if not column:
         return attempts.order_by("-created", "-pk")
-    wished = F(ORDERINGS[column])
+    key = F(ORDERINGS[column])
     if column not in _FIELDS:
-        verdicts = _terminations().filter(attempt=OuterRef("pk"))
-        attempts = attempts.annotate(wanted=Subquery(verdicts.values(ORDERINGS[column])[:1]))
-        wished = F("wanted")
-    by = wished.desc(nulls_last=True) if ordering.startswith("-") else wished.asc(nulls_last=True)
+        terminations = _terminations().filter(attempt=OuterRef("pk"))
+        attempts = attempts.annotate(termination_key=Subquery(terminations.values(ORDERINGS[column])[:1]))
+        key = F("termination_key")
+    by = key.desc(nulls_last=True) if ordering.startswith("-") else key.asc(nulls_last=True)
     return attempts.order_by(by, "-created", "-pk")
 
 
 def _terminations() -> QuerySet[AssessmentControlResult]:
-    """Verdicts of the tool, the first of each attempt before its others."""
+    """Return the tool's terminations, the first of each attempt before its others."""
     return AssessmentControlResult.objects.filter(action_type=ControlAction.TERMINATE).order_by("incident_time", "pk")
 
 
-def review_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False) -> list[dict[str, Any]]:
+def attempt_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False) -> list[dict[str, Any]]:
     """
-    What a team sees of these attempts: two statements for any number of them.
+    Return the list's rows: two statements for any number of attempts.
 
-    :param attempts: as `attempts_for_review` selects them, cut to a page
+    :param attempts: as `select_attempts` selects them, cut to a page
     """
     rows = [dict(zip(_FIELDS, values, strict=True)) for values in attempts.values_list(*_FIELDS.values())]
     results = _results_of(rows)
     for row in rows:
         theirs = results.get(row["attempt_id"], ())
-        verdicts = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
-        row["proctored_review"] = next(map(_review, verdicts), None)
+        terminations = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
+        row["proctored_review"] = next(map(_review, terminations), None)
         if with_incidents:
             row["incidents"] = [_incident(result) for result in theirs if result.action_type != ControlAction.TERMINATE]
     return rows
 
 
 def _results_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[int, list[AssessmentControlResult]]:
-    """The tool's results by attempt, oldest first: one statement, for however many attempts."""
+    """Return the tool's results by attempt, oldest first: one statement for any number of attempts."""
     if not rows:
         return {}
     ids = [row["attempt_id"] for row in rows]
@@ -156,8 +156,8 @@ def _incident(result: AssessmentControlResult) -> Incident:
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def review_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
-    """The rows as cells of a spreadsheet, a header first; no name in them can run as a formula."""
+def csv_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """Yield the rows as cells of a spreadsheet, a header first; no name in them can run as a formula."""
     yield list(COLUMNS)
     for row in rows:
         flat = {**row, **(row["proctored_review"] or {})}
