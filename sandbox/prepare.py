@@ -29,8 +29,8 @@ def register_tool() -> None:
     """
     from edx_exams.apps.core.management.commands.seed_demo import PROVIDER  # noqa: PLC0415
     from edx_exams.apps.core.models import ProctoringProvider  # noqa: PLC0415  (models need the settings)
-    from edx_exams.apps.lti.keys import signing_key, store_key  # noqa: PLC0415
     from edx_exams.apps.lti.models import LtiTool  # noqa: PLC0415
+    from edx_exams.apps.lti.platform_keys import signing_key, store_key  # noqa: PLC0415
 
     addresses = {
         "oidc_login_url": registration.tool_address(registration.LOGIN_PATH),

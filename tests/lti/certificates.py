@@ -46,7 +46,7 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """What whoever trusts it is given."""
+        """The certificate in PEM, for whoever trusts it."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def server_context(self, directory: Path, *names: str, expired: bool = False) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""What is the case: an attempt as it is now, and the events that are owed."""
+"""Queries for tests: an attempt as it is now, and its pending events."""
 
 from edx_exams.apps.core.api import get_attempt_to_change
 from edx_exams.apps.core.models import ExamAttempt

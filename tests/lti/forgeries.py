@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jwt
 
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from tests.lti.vendor import Vendor, jwk_of, rsa_key
 
 Forge = Callable[[Vendor, dict[str, Any]], str]
@@ -47,7 +47,7 @@ FORGERIES: Final[dict[str, Forge]] = {
     "a stranger's key, unknown kid": lambda vendor, claims: vendor.sign(claims, key=rsa_key("stranger"), kid="?"),
     "a stranger's key, in the header": _with_a_key_in_its_header,
     "another tool's key": lambda vendor, claims: vendor.sign(claims, key=rsa_key("competitor")),
-    "our own key": lambda vendor, claims: keys.sign(vendor.tool, claims),
+    "our own key": lambda vendor, claims: platform_keys.sign(vendor.tool, claims),
     "the tool's key, another algorithm": lambda vendor, claims: vendor.sign(claims, algorithm="PS256"),
     "the tool's key, another body": _with_a_changed_body,
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class KeyServer:
-    """What is served may change while it runs; how often it was asked is counted."""
+    """The served key set may change while it runs; requests are counted."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""What browsers do on the way to a tool and back, and what must go on working in their other tabs."""
+"""Browsers on the way to a tool and back, and their other tabs, which must go on working."""
 
 from typing import Any
 

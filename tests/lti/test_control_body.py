@@ -1,4 +1,4 @@
-"""What a tool may send to the Assessment Control Service, field by field. No database."""
+"""Bodies that a tool may send to the Assessment Control Service, field by field. No database."""
 
 import json
 from contextlib import suppress

@@ -11,11 +11,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt
-from edx_exams.apps.lti import fetching, keys
+from edx_exams.apps.lti import fetching, platform_keys
 from edx_exams.apps.lti.assertions import Refused
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
 from edx_exams.apps.lti.models import LtiTool
-from edx_exams.apps.lti.toolkeys import problems, verified_claims
+from edx_exams.apps.lti.tool_keys import problems, verified_claims
 from tests.lti.forgeries import part
 from tests.lti.keyserver import KeyServer, dead_url, drip, flood, hang, key_server, redirect_to, send
 from tests.lti.vendor import Browser, Vendor, jwk_of, pem_of, register, rsa_key
@@ -58,7 +58,7 @@ def verify(vendor: Vendor, *, key: Any = None, kid: Any = "vendor-key") -> bool:
 
 def a_minute_passes() -> None:
     a_minute_ago = timezone.now() - timedelta(seconds=61)
-    LtiTool.objects.update(keyset_tried_at=a_minute_ago, keyset_asked_again_at=a_minute_ago)
+    LtiTool.objects.update(keyset_tried_at=a_minute_ago, keyset_refetched_at=a_minute_ago)
 
 
 def test_a_key_set_is_fetched_once_for_all_processes(publisher: Vendor, server: KeyServer) -> None:
@@ -110,7 +110,7 @@ def test_a_new_key_that_another_request_is_fetching_is_waited_for(
     """Many learners come back in the second after a rotation: one of them asks, and all go on."""
     assert verify(publisher)
     new, now = rsa_key("rotated"), timezone.now()
-    LtiTool.objects.update(keyset_tried_at=now, keyset_asked_again_at=now, keyset_asking_since=now)
+    LtiTool.objects.update(keyset_tried_at=now, keyset_refetched_at=now, keyset_fetch_started_at=now)
     answer = {"keyset": {"keys": [jwk_of(new, "new")]}, "keyset_fetched_at": timezone.now()}
     monkeypatch.setattr(time, "sleep", lambda _: LtiTool.objects.update(**answer))
     assert verify(publisher, key=new, kid="new")
@@ -188,13 +188,13 @@ def test_both_sides_may_rotate_their_keys_in_the_middle_of_a_launch(
     attempt: ExamAttempt = make_attempt(proctored_exam(publisher), browser.user)
     assert publisher.access_token()
     launch = browser.launch(attempt, publisher)
-    ours = keys.rotate_key(publisher.tool)
+    ours = platform_keys.rotate_key(publisher.tool)
     publisher.key, publisher.kid = rsa_key("rotated"), "new"
     server.key_set = {"keys": [jwk_of(publisher.key, "new")]}
     assert browser.answer(publisher.start_assessment(launch)).status_code == 200
     assert publisher.access_token()
     assert browser.launch(attempt, publisher)["nonce"], "and the next one is signed with our new key"
-    assert keys.signing_key(publisher.tool) == ours
+    assert platform_keys.signing_key(publisher.tool) == ours
 
 
 # What a vendor's server may do to us
@@ -257,7 +257,7 @@ def test_our_own_network_is_not_asked(server: KeyServer, settings: Settings, hos
 def test_a_name_that_leads_to_us_is_not_asked(
     server: KeyServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the name server says at the moment of connecting is what counts, however honest it was before."""
+    """The name server's answer at the moment of connecting counts, however honest it was before."""
     settings.LTI_TOOL_URL_ALLOWED_HOSTS = []
     inside = ("127.0.0.1", int(server.url.rsplit(":", 1)[1].split("/")[0]))
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", inside)])

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from edx_exams.apps.lti import fetching
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set
-from edx_exams.apps.lti.toolkeys import problems, verified_claims
+from edx_exams.apps.lti.tool_keys import problems, verified_claims
 from tests.lti.certificates import TRUSTED, authority
 from tests.lti.keyserver import KeyServer, hang, key_server
 from tests.lti.vendor import jwk_of, register

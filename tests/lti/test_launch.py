@@ -13,7 +13,7 @@ from pytest_django import Settings
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import LearnerAction
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import ExamFactory, UserFactory, make_attempt
 from tests.lti.facts import status
@@ -323,11 +323,11 @@ def test_our_key_may_be_rotated_in_the_middle_of_a_launch(
 ) -> None:
     told = browser.start(attempt)
     response = browser.authorize(told, vendor)
-    new = keys.rotate_key(vendor.tool)
-    launch = vendor.read_launch(form_of(response), keys.key_set(vendor.tool))
+    new = platform_keys.rotate_key(vendor.tool)
+    launch = vendor.read_launch(form_of(response), platform_keys.key_set(vendor.tool))
     assert browser.answer(vendor.start_assessment(launch)).status_code == 200
     assert browser.launch(attempt, vendor)["nonce"], "the new key signs"
-    assert [key["kid"] for key in keys.key_set(vendor.tool)["keys"]][-1] == new.kid
+    assert [key["kid"] for key in platform_keys.key_set(vendor.tool)["keys"]][-1] == new.kid
 
 
 def test_the_course_team_is_launched_as_instructors(vendor: Vendor, exam: Exam, course_team: User) -> None:
@@ -369,6 +369,6 @@ def test_a_vendor_configured_long_ago_finds_its_urls(client: Any, vendor: Vendor
     tool = register("old", config_id=uuid.UUID("d02023bdeb7b4924b8341c8da6a8112b")).tool
     answer = client.get("/lti/lti_consumer/v1/public_keysets/d02023bd-eb7b-4924-b834-1c8da6a8112b")
     assert answer.status_code == 200
-    assert answer.json() == keys.key_set(tool)
+    assert answer.json() == platform_keys.key_set(tool)
     assert client.get(f"/lti/lti_consumer/v1/public_keysets/{uuid.uuid4()}").status_code == 404
     assert client.post("/lti/lti_consumer/v1/public_keysets/d02023bd-eb7b-4924-b834-1c8da6a8112b").status_code == 405

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.lti import addresses, keys
+from edx_exams.apps.lti import addresses, platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
 from tests.conftest import CountStatements
 from tests.factories import UserFactory
@@ -36,14 +36,14 @@ def admin(client: Client) -> Client:
 def test_private_keys_are_encrypted_and_stay_readable_after_a_rotation(vendor: Vendor, settings: Settings) -> None:
     before = LtiPlatformKey.objects.get().encrypted_private_key
     assert "PRIVATE KEY" not in before
-    old = keys._derived(settings.SECRET_KEY)
+    old = platform_keys._derived(settings.SECRET_KEY)
     new = Fernet.generate_key().decode()
     settings.LTI_KEY_ENCRYPTION_KEYS = [new, old]
     out = StringIO()
     call_command("rotate_lti_encryption", stdout=out)
     assert out.getvalue() == "1 platform keys: 1 encrypted anew, 0 could not be opened\n"
     settings.LTI_KEY_ENCRYPTION_KEYS = [new]
-    assert keys.sign(vendor.tool, {})
+    assert platform_keys.sign(vendor.tool, {})
     assert LtiPlatformKey.objects.get().encrypted_private_key != before
 
 
@@ -63,7 +63,7 @@ def test_a_launch_with_a_key_that_nothing_opens_says_so_and_keeps_the_launch(
     told = browser.start(attempt)
     secret = settings.SECRET_KEY
     settings.LTI_KEY_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    keys._opened.cache_clear()
+    platform_keys._opened.cache_clear()
     assert browser.authorize(told, vendor).status_code == 503
     assert vendor.ask_for_token().status_code == 503
     settings.LTI_KEY_ENCRYPTION_KEYS = []
@@ -79,18 +79,18 @@ def test_what_is_no_encryption_key_is_an_error_at_start(settings: Settings) -> N
 
 def test_a_tool_that_was_not_registered_in_the_admin_gets_its_key_when_one_is_needed() -> None:
     tool = LtiTool.objects.create(oidc_login_url="https://v.example.com/login", launch_url="https://v.example.com/")
-    (published,) = keys.key_set(tool)["keys"]
-    assert jwt.get_unverified_header(keys.sign(tool, {}))["kid"] == published["kid"]
-    assert keys.key_set(tool)["keys"] == [published]
+    (published,) = platform_keys.key_set(tool)["keys"]
+    assert jwt.get_unverified_header(platform_keys.sign(tool, {}))["kid"] == published["kid"]
+    assert platform_keys.key_set(tool)["keys"] == [published]
 
 
 def test_the_key_that_signs_is_not_retired(vendor: Vendor) -> None:
     first = vendor.tool.platform_keys.get()
-    assert not keys.retire_key(first)
-    second = keys.rotate_key(vendor.tool)
-    assert [key["kid"] for key in keys.key_set(vendor.tool)["keys"]] == [first.kid, second.kid]
-    assert keys.retire_key(first)
-    assert [key["kid"] for key in keys.key_set(vendor.tool)["keys"]] == [second.kid]
+    assert not platform_keys.retire_key(first)
+    second = platform_keys.rotate_key(vendor.tool)
+    assert [key["kid"] for key in platform_keys.key_set(vendor.tool)["keys"]] == [first.kid, second.kid]
+    assert platform_keys.retire_key(first)
+    assert [key["kid"] for key in platform_keys.key_set(vendor.tool)["keys"]] == [second.kid]
 
 
 def test_the_key_set_tells_public_halves_only(vendor: Vendor, client: Client) -> None:
@@ -164,7 +164,7 @@ def tool_form(**changes: Any) -> dict[str, Any]:
 def test_a_tool_added_in_the_admin_can_be_launched_at_once(admin: Client) -> None:
     assert admin.get("/admin/lti/ltitool/add/").status_code == 200
     assert admin.post("/admin/lti/ltitool/add/", tool_form()).status_code == 302
-    assert keys.sign(LtiTool.objects.get(client_id="abc"), {})
+    assert platform_keys.sign(LtiTool.objects.get(client_id="abc"), {})
 
 
 @pytest.mark.parametrize(
@@ -198,25 +198,25 @@ def act(admin: Client, model: str, action: str, *ids: int) -> str:
 
 
 def test_actions_check_rotate_and_retire(admin: Client, vendor: Vendor) -> None:
-    assert "all is well" in act(admin, "ltitool", "check_tool", vendor.tool.pk)
+    assert "no problems found" in act(admin, "ltitool", "check_tool", vendor.tool.pk)
     bare = register("bare", public_key="").tool
     assert "neither a key set URL nor a public key" in act(admin, "ltitool", "check_tool", bare.pk)
     first = vendor.tool.platform_keys.get()
     act(admin, "ltitool", "rotate_key", vendor.tool.pk)
-    second = keys.signing_key(vendor.tool)
+    second = platform_keys.signing_key(vendor.tool)
     assert "replace it first" in act(admin, "ltiplatformkey", "retire", first.pk, second.pk)
-    assert [key["kid"] for key in keys.key_set(vendor.tool)["keys"]] == [second.kid]
+    assert [key["kid"] for key in platform_keys.key_set(vendor.tool)["keys"]] == [second.kid]
 
 
 def test_who_may_only_look_neither_rotates_nor_retires(client: Client, vendor: Vendor) -> None:
     viewer = UserFactory.create(is_staff=True)
     viewer.user_permissions.add(*Permission.objects.filter(codename__in=("view_ltitool", "view_ltiplatformkey")))
     client.force_login(viewer)
-    keys.rotate_key(vendor.tool)
-    before = keys.key_set(vendor.tool)
+    platform_keys.rotate_key(vendor.tool)
+    before = platform_keys.key_set(vendor.tool)
     act(client, "ltitool", "rotate_key", vendor.tool.pk)
     act(client, "ltiplatformkey", "retire", *vendor.tool.platform_keys.values_list("pk", flat=True))
-    assert keys.key_set(vendor.tool) == before
+    assert platform_keys.key_set(vendor.tool) == before
 
 
 @pytest.mark.parametrize("rows", [1, 10])
@@ -263,7 +263,7 @@ def test_every_page_of_a_launch_may_be_framed(vendor: Vendor, browser: Browser, 
     issued = browser.post(AUTHORIZE, authentication_request(told, vendor), headers=elsewhere)
     from tests.lti.vendor import form_of  # noqa: PLC0415
 
-    launch = vendor.read_launch(form_of(issued), keys.key_set(vendor.tool))
+    launch = vendor.read_launch(form_of(issued), platform_keys.key_set(vendor.tool))
     bad = browser.post(START_ASSESSMENT, {"JWT": "x"}, headers=elsewhere)
     good = browser.post(START_ASSESSMENT, {"JWT": vendor.start_assessment(launch)}, headers=elsewhere)
     assert (issued.status_code, good.status_code, bad.status_code) == (200, 200, 400)

@@ -1,4 +1,4 @@
-"""What each step of a launch and each action of a tool asks of the database, however many attempts there are."""
+"""SQL statements of each step of a launch and each action of a tool, however many attempts there are."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ import pytest
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.core.statuses import LearnerAction
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from tests.factories import make_attempt
 from tests.lti.vendor import Browser, Vendor, form_of
 
@@ -52,7 +52,7 @@ def test_each_step_costs_so_many_statements_however_many_attempts_there_are(
     count("set out", lambda: browser.start(attempt))
     told = count("set out again", lambda: browser.start(attempt))
     issued = count("get the id_token", lambda: browser.authorize(told, vendor))
-    launch = vendor.read_launch(form_of(issued), keys.key_set(vendor.tool))
+    launch = vendor.read_launch(form_of(issued), platform_keys.key_set(vendor.tool))
     count("bring the tool's answer", lambda: browser.answer(vendor.start_assessment(launch)))
     count("key set", lambda: browser.get(f"/lti/lti_consumer/v1/public_keysets/{vendor.tool.config_id}"))
     token = count("access token", vendor.access_token)

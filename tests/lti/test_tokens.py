@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.lti import addresses, keys
+from edx_exams.apps.lti import addresses, platform_keys
 from edx_exams.apps.lti.models import LtiTool, UsedToken
 from tests.conftest import person
 from tests.lti.forgeries import ODD_VALUES
@@ -168,7 +168,7 @@ def test_an_assertion_that_the_tool_did_not_sign_buys_nothing(vendor: Vendor, ot
         jwt.encode(claims, "", "none"),
         vendor.sign(claims, key=rsa_key("stranger")),
         other_vendor.sign(claims),
-        keys.sign(vendor.tool, claims),
+        platform_keys.sign(vendor.tool, claims),
         "not a token",
     ):
         assert vendor.ask_for_token(forged).status_code == 401
@@ -202,7 +202,9 @@ def own_token(vendor: Vendor, typ: str = "at+jwt", **changes: Any) -> str:
         "scope": SCOPE,
         **changes,
     }
-    return keys.sign(vendor.tool, dated({name: value for name, value in claims.items() if value is not None}), typ=typ)
+    return platform_keys.sign(
+        vendor.tool, dated({name: value for name, value in claims.items() if value is not None}), typ=typ
+    )
 
 
 def test_a_token_of_ours_opens_the_door(vendor: Vendor, running: ExamAttempt) -> None:
@@ -256,9 +258,9 @@ def test_another_tools_token_is_a_403(vendor: Vendor, other_vendor: Vendor, runn
 def test_a_token_of_a_retired_key_is_worth_nothing(vendor: Vendor, running: ExamAttempt) -> None:
     token = vendor.access_token()
     first = vendor.tool.platform_keys.get()
-    keys.rotate_key(vendor.tool)
+    platform_keys.rotate_key(vendor.tool)
     assert at_control(vendor, running, f"Bearer {token}").status_code == 200
-    assert keys.retire_key(first)
+    assert platform_keys.retire_key(first)
     assert at_control(vendor, running, f"Bearer {token}").status_code == 401
 
 

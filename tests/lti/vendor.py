@@ -19,7 +19,7 @@ from pylti1p3.exception import LtiException
 from pylti1p3.tool_config.dict import ToolConfDict
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiTool
 from tests.conftest import person
 from tests.factories import ExamFactory, ProviderFactory
@@ -209,7 +209,7 @@ class Vendor:
 
     def read_launch(self, form: Form, platform_keys: dict[str, Any], *, nonce: str = "n-1") -> dict[str, Any]:
         """
-        What pylti1p3 makes of an id_token that came by a form.
+        The launch that pylti1p3 reads from an id_token that came by a form.
 
         :raises LtiException: it does not accept it
         """
@@ -242,7 +242,7 @@ def register(name: str = "vendor", **fields: Any) -> Vendor:
         launch_url=f"https://{name}.example.com/launch",
         **({"public_key": pem_of(key)} | fields),
     )
-    keys.store_key(tool, rsa_key(f"platform for {name}"))
+    platform_keys.store_key(tool, rsa_key(f"platform for {name}"))
     return Vendor(tool, key)
 
 
@@ -282,7 +282,7 @@ class Browser(Client):
         assert response.status_code == 200, response.content
         form = form_of(response)
         assert "id_token" in form.fields, form.fields
-        return vendor.read_launch(form, keys.key_set(vendor.tool))
+        return vendor.read_launch(form, platform_keys.key_set(vendor.tool))
 
     def answer(self, message: str) -> Any:
         """Bring us the tool's LtiStartAssessment."""
@@ -294,7 +294,7 @@ def query_of(response: Any) -> dict[str, str]:
 
 
 def authentication_request(told: dict[str, str], vendor: Vendor, **changes: Any) -> dict[str, Any]:
-    """What a tool asks of the authorization endpoint."""
+    """Parameters of a tool's authentication request."""
     request = {
         "scope": "openid",
         "response_type": "id_token",

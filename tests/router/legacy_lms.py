@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 
 class LegacyLms:
-    """What it was asked, and how it is to behave."""
+    """Recorded requests, and the behaviour that a test wants."""
 
     def __init__(self, url: str) -> None:
         self.url = url

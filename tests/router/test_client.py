@@ -11,8 +11,8 @@ import pytest
 from pytest_django import Settings
 
 from edx_exams.apps.router.breaker import CircuitBreaker
-from edx_exams.apps.router.client import Answer, LegacyClient, legacy_client
-from edx_exams.apps.router.exceptions import AnswerUnusable, LegacyServiceFailed, Unreachable
+from edx_exams.apps.router.client import LegacyClient, LegacyResponse, legacy_client
+from edx_exams.apps.router.exceptions import LegacyServiceFailed, Unreachable, UnusableResponse
 from tests.router.conftest import PassSeconds
 from tests.router.legacy_lms import Behaviour, LegacyLms, answers, cuts, hangs, issues_token, sends
 
@@ -24,7 +24,7 @@ def legacy(lms: LegacyLms) -> LegacyClient:
     return legacy_client()
 
 
-def ask(legacy: LegacyClient, *, retry: bool = True) -> Answer:
+def ask(legacy: LegacyClient, *, retry: bool = True) -> LegacyResponse:
     return legacy.ask("GET", PATH, "7", retry=retry)
 
 
@@ -39,7 +39,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
 
 def at_once(threads: int, call: Callable[[], Any]) -> list[Any]:
-    """What the call gives in each of so many threads that begin together: a result, or the exception's class."""
+    """Results of the call in each of so many threads that begin together: a value, or the exception's class."""
     ready = threading.Barrier(threads)
 
     def run(_: int) -> Any:
@@ -82,7 +82,7 @@ def slowly(seconds: float, behaviour: Behaviour) -> Behaviour:
 
 def test_threads_that_wait_for_a_token_share_the_failure(lms: LegacyLms) -> None:
     lms.issue = slowly(0.1, sends(500, b"down"))
-    assert at_once(20, lambda: ask(legacy_client())) == [AnswerUnusable] * 20
+    assert at_once(20, lambda: ask(legacy_client())) == [UnusableResponse] * 20
     assert len(lms.token_requests) == 1
 
 
@@ -97,7 +97,7 @@ def test_threads_wait_for_a_token_no_longer_than_for_an_answer(
 
 def test_a_failed_token_request_is_made_again_by_the_next_call(legacy: LegacyClient, lms: LegacyLms) -> None:
     lms.issue = in_turn(sends(500, b"down"), issues_token())
-    with pytest.raises(AnswerUnusable):
+    with pytest.raises(UnusableResponse):
         ask(legacy)
     assert ask(legacy).status == 200
 
@@ -123,7 +123,7 @@ def test_a_token_that_was_accepted_and_now_is_refused_is_replaced_and_the_read_r
     lms.issue, lms.behave = gives("first"), accepts("first")
     ask(legacy)
     lms.issue, lms.behave = gives("second"), accepts("second")
-    assert [ask(legacy) for _ in range(5)] == [Answer(200, {"a": 1})] * 5
+    assert [ask(legacy) for _ in range(5)] == [LegacyResponse(200, {"a": 1})] * 5
     assert (len(lms.asked), len(lms.token_requests)) == (7, 2)
 
 
@@ -165,7 +165,7 @@ def test_a_fresh_token_that_is_refused_is_not_asked_for_again(legacy: LegacyClie
 
 def test_a_read_is_tried_once_more_when_the_connection_is_cut(legacy: LegacyClient, lms: LegacyLms) -> None:
     lms.behave = in_turn(cuts, answers(200, {"a": 1}))
-    assert ask(legacy) == Answer(200, {"a": 1})
+    assert ask(legacy) == LegacyResponse(200, {"a": 1})
     lms.behave = cuts
     with pytest.raises(Unreachable):
         ask(legacy)

@@ -24,7 +24,7 @@ HTML: Final = b"<!doctype html><h1>Oops</h1>"
 
 
 class Fault(NamedTuple):
-    """What goes wrong, the status that we answer, and whether the legacy service is then left alone."""
+    """A fault, the status that we answer, and whether the breaker opens."""
 
     status: int
     behave: Behaviour = answers(200, {})

@@ -1,4 +1,4 @@
-"""Which requests go to the legacy service, and how they arrive there."""
+"""Requests that go to the legacy service, and their form on arrival."""
 
 import json
 from typing import Any, Final

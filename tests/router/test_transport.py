@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pytest_django import Settings
 
-from edx_exams.apps.router.client import Answer, legacy_client
+from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.exceptions import Unreachable
 from tests.router import legacy_lms
 from tests.router.conftest import SHORT_TIMEOUT
@@ -65,7 +65,7 @@ def test_an_lms_is_reached_over_tls_by_one_connection(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     tls_lms.behave = answers(200, {"a": "ü" * 50_000})
-    assert [legacy_client().ask("GET", STATUS) for _ in range(5)] == [Answer(200, {"a": "ü" * 50_000})] * 5
+    assert [legacy_client().ask("GET", STATUS) for _ in range(5)] == [LegacyResponse(200, {"a": "ü" * 50_000})] * 5
     assert (len(tls_lms.asked), tls_lms.connections) == (5, 1)
 
 
@@ -94,7 +94,7 @@ def test_an_lms_behind_a_proxy_is_asked_in_the_same_bounds(
     monkeypatch.setenv("http_proxy", lms.url)
     settings.LMS_ROOT_URL = "http://lms.example.org"
     lms.behave = answers(200, {"a": 1})
-    assert legacy_client().ask("GET", STATUS) == Answer(200, {"a": 1})
+    assert legacy_client().ask("GET", STATUS) == LegacyResponse(200, {"a": 1})
     lms.behave = legacy_lms.drips_its_head
     settings.LEGACY_CONNECT_TIMEOUT = settings.LEGACY_READ_TIMEOUT = SHORT_TIMEOUT
     assert_gives_up_in_time()

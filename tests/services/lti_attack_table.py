@@ -46,7 +46,7 @@ class AttackTable:
 
 
 def said(answer: Answer) -> str:
-    """What an answer says to whoever reads it, in short."""
+    """An answer's text, in short."""
     if answer.headers.get("content-type", "").endswith("json"):
         body = answer.json
         text = str(body.get("detail") or body.get("error_description") or body)

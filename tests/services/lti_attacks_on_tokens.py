@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from tests.lti.forgeries import unsigned
 from tests.lti.vendor import PLATFORM, In
 from tests.services.courses import Attempt
@@ -43,7 +43,7 @@ TOKEN: Final[dict[str, Callable[[Scene], Blow]]] = {
     ),
     "another tool's assertion": lambda scene: lambda: scene.ask(scene.competitor.assertion(), scene.vendor),
     "assertion, alg none": lambda scene: lambda: scene.ask(unsigned(scene.vendor, scene.vendor.assertion_claims())),
-    "our id_token as assertion": lambda scene: lambda: scene.ask(keys.sign(scene.vendor.tool, {"sub": "x"})),
+    "our id_token as assertion": lambda scene: lambda: scene.ask(platform_keys.sign(scene.vendor.tool, {"sub": "x"})),
 }
 
 

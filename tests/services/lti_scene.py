@@ -6,7 +6,7 @@ from typing import Any
 
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
 from edx_exams.apps.events.models import OutboxEvent
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiLaunch, ProctoredAttempt
 from tests.lti.vendor import AP, PLATFORM, SCOPE, Form, Vendor
 from tests.services.courses import Attempt
@@ -80,7 +80,7 @@ class Scene:
             "exp": now + 60,
             "scope": SCOPE,
         }
-        return keys.sign(self.vendor.tool, claims | changes, typ="at+jwt")
+        return platform_keys.sign(self.vendor.tool, claims | changes, typ="at+jwt")
 
 
 State = dict[str, Any]

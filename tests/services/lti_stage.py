@@ -11,7 +11,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, ProctoringProvider
 from edx_exams.apps.events.models import OutboxEvent
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiTool
 from tests.lti.vendor import (
     AUTHORIZE,
@@ -48,7 +48,7 @@ class Stage:
             launch_url=f"https://{name}.example.com/launch",
             **({"public_key": pem_of(key)} | fields),
         )
-        keys.store_key(tool, rsa_key(f"platform for {name}"), using=self.alias)
+        platform_keys.store_key(tool, rsa_key(f"platform for {name}"), using=self.alias)
         ProctoringProvider.objects.using(self.alias).create(
             name=name, verbose_name=name.title(), lti_configuration_id=str(tool.pk)
         )
@@ -78,7 +78,7 @@ class Stage:
     def authentication_request(
         self, told: dict[str, str], cookie: str, vendor: Vendor | None = None, **changes: Any
     ) -> Call:
-        """What the tool has the browser ask of us; `changes` to any parameter, None leaves one out."""
+        """Parameters of the tool's authentication request; `changes` to any parameter, None leaves one out."""
         return form(AUTHORIZE, authentication_request(told, vendor or self.vendor, **changes), cookie)
 
     def launched(self, attempt: Attempt, vendor: Vendor | None = None) -> tuple[dict[str, Any], str]:
@@ -141,7 +141,7 @@ def form(path: str, fields: dict[str, Any], cookie: str = "") -> Call:
 
 
 def told_by(answer: Answer) -> dict[str, str]:
-    """What the browser carries to the tool's login URL."""
+    """Parameters that the browser carries to the tool's login URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
 
 

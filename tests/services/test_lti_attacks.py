@@ -51,7 +51,7 @@ def table(pytestconfig: pytest.Config) -> AttackTable:
 
 @pytest.fixture(scope="module")
 def secrets(stage: Stage) -> Iterator[Secrets]:
-    """What must be found in no line of the service's log when all is over."""
+    """Secrets that no line of the service's log may hold."""
     collected: Secrets = []
     yield collected
     log = stage.service.log.read_text(errors="replace")

@@ -7,7 +7,7 @@ import pytest
 from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiTool
 from tests.lti.keyserver import KeyServer, key_server, send
 from tests.lti.vendor import Vendor, jwk_of, rsa_key
@@ -48,7 +48,7 @@ def publisher(stage: Stage, server: KeyServer) -> Vendor:
 
 def time_goes_by(stage: Stage, vendor: Vendor, time: timedelta) -> None:
     """As far as what we remember of the vendor's keys can tell."""
-    columns = ("keyset_fetched_at", "keyset_tried_at", "keyset_asked_again_at")
+    columns = ("keyset_fetched_at", "keyset_tried_at", "keyset_refetched_at")
     LtiTool.objects.using(stage.alias).filter(pk=vendor.tool.pk).update(**{name: F(name) - time for name in columns})
 
 
@@ -56,7 +56,7 @@ def rotate_both(stage: Stage, vendor: Vendor, server: KeyServer) -> None:
     """Our new key signs from now on; the vendor's is the only one that is published."""
     tool = LtiTool.objects.using(stage.alias).get(pk=vendor.tool.pk)
     tool.platform_keys.update(is_active=False)
-    keys.store_key(tool, rsa_key("our new one"), using=stage.alias)
+    platform_keys.store_key(tool, rsa_key("our new one"), using=stage.alias)
     vendor.key, vendor.kid = rsa_key("vendor's new one"), "new"
     server.key_set = {"keys": [jwk_of(vendor.key, vendor.kid)]}
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from edx_exams.apps.core.transactions import write_transaction
-from edx_exams.apps.lti import addresses, keys, launches, toolkeys
+from edx_exams.apps.lti import addresses, launches, platform_keys, tool_keys
 from edx_exams.apps.lti.assertions import LEEWAY, ClientAssertion, Refused, read_client_assertion
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
 from edx_exams.apps.lti.texts import is_text
@@ -43,7 +43,7 @@ class TokenError(Exception):
 
 
 class Grant(NamedTuple):
-    """What a token permits, and to whom."""
+    """Scopes of an access token, and the tool it was given to."""
 
     tool: LtiTool
     scopes: frozenset[str]
@@ -60,7 +60,7 @@ def issue(tool: LtiTool, parameters: Mapping[str, list[str]]) -> dict[str, Any]:
     """
     wanted = _read(parameters)
     try:
-        claims = toolkeys.verified_claims(tool, wanted["client_assertion"])
+        claims = tool_keys.verified_claims(tool, wanted["client_assertion"])
         assertion = read_client_assertion(
             claims,
             client_id=tool.client_id,
@@ -120,11 +120,11 @@ def _sign(tool: LtiTool, scopes: frozenset[str], now: datetime) -> str:
         "jti": secrets.token_urlsafe(16),
         "scope": " ".join(sorted(scopes)),
     }
-    return keys.sign(tool, claims, typ=_TYPE)
+    return platform_keys.sign(tool, claims, typ=_TYPE)
 
 
 def read(token: str) -> Grant | None:
-    """What an access token permits; None where it is no token of ours, has expired, or its tool is switched off."""
+    """Verify an access token; None where it is not one of ours, has expired, or its tool is disabled."""
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, ValueError, RecursionError):
@@ -144,8 +144,8 @@ def _read_with(key: LtiPlatformKey, token: str) -> Grant | None:
     try:
         claims = jwt.decode(
             token,
-            keys.public_key_of(key),
-            algorithms=[keys.ALGORITHM],
+            platform_keys.public_key_of(key),
+            algorithms=[platform_keys.ALGORITHM],
             audience=addresses.acs_url(tool),
             issuer=addresses.issuer(),
             leeway=LEEWAY,

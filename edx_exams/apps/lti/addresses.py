@@ -9,7 +9,7 @@ from edx_exams.apps.lti.models import LtiTool
 
 
 def issuer() -> str:
-    """What names this platform in every message: the address exactly as it is configured."""
+    """Return the issuer of all our messages, exactly as configured."""
     return settings.LTI_API_BASE or settings.LTI_BASE or settings.LMS_ROOT_URL
 
 
@@ -19,12 +19,12 @@ def address(name: str, **arguments: object) -> str:
 
 
 def token_url(tool: LtiTool) -> str:
-    """Where the tool gets its access tokens."""
+    """URL of the tool's token endpoint."""
     return address("token", config_id=tool.config_id)
 
 
 def acs_url(tool: LtiTool) -> str:
-    """Where the tool controls assessments."""
+    """URL of the tool's Assessment Control Service."""
     return address("acs", tool_id=tool.pk)
 
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, ReadOnlyAdmin
-from edx_exams.apps.lti import addresses, keys, toolkeys
+from edx_exams.apps.lti import addresses, platform_keys, tool_keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
 
 
@@ -22,8 +22,8 @@ class LtiToolForm(ModelForm):
     def clean_public_key(self) -> str:
         """The PEM key, if it is one."""
         text = str(self.cleaned_data["public_key"]).strip()
-        if text and toolkeys.pem_key(text) is None:
-            raise ValidationError(_("This is no RSA public key of at least 2048 bits in PEM format."))
+        if text and tool_keys.pem_key(text) is None:
+            raise ValidationError(_("This is not a valid RSA public key of at least 2048 bits in PEM format."))
         return text
 
 
@@ -50,7 +50,7 @@ class LtiToolAdmin(BoundedSearchAdmin):
 
     @admin.display(description=_("data sheet"))
     def data_sheet(self, tool: LtiTool) -> str | SafeString:
-        """What the vendor enters on their side, ready to copy."""
+        """Values that the vendor enters on their side, ready to copy."""
         if tool._state.adding:
             return str(_("Save the tool first; then it stands here."))
         rows = (
@@ -79,25 +79,25 @@ class LtiToolAdmin(BoundedSearchAdmin):
     def save_model(self, request: HttpRequest, obj: LtiTool, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            keys.store_key(obj)
+            platform_keys.store_key(obj)
         if "keyset_url" in form.changed_data:
-            toolkeys.forget_key_set(obj)
+            tool_keys.forget_key_set(obj)
 
     @admin.action(description=_("Check whether the tool's messages can be verified"))
     def check_tool(self, request: HttpRequest, queryset: QuerySet[LtiTool]) -> None:
         """Ask each vendor for its keys now, and say what is wrong."""
         for tool in queryset:
-            found = toolkeys.problems(tool)
+            found = tool_keys.problems(tool)
             for problem in found:
                 self.message_user(request, f"{tool}: {problem}", messages.ERROR)
             if not found:
-                self.message_user(request, _("%(tool)s: all is well.") % {"tool": tool}, messages.SUCCESS)
+                self.message_user(request, _("%(tool)s: no problems found.") % {"tool": tool}, messages.SUCCESS)
 
     @admin.action(description=_("Make a new key of ours, and sign with it"), permissions=["change"])
     def rotate_key(self, request: HttpRequest, queryset: QuerySet[LtiTool]) -> None:
         """Rotate the platform's keys; the former ones stay in the key sets until they are retired."""
         for tool in queryset:
-            key = keys.rotate_key(tool)
+            key = platform_keys.rotate_key(tool)
             self.message_user(request, _("%(tool)s: now signs with %(kid)s.") % {"tool": tool, "kid": key.kid})
 
 
@@ -115,14 +115,14 @@ class LtiPlatformKeyAdmin(ReadOnlyAdmin):
     actions = ("retire",)
 
     def has_retire_permission(self, request: HttpRequest) -> bool:
-        """Who may change tools may retire keys."""
+        """Allow retiring keys to users who may change tools."""
         return request.user.has_perm("lti.change_ltitool")
 
     @admin.action(description=_("Retire: take out of the key set"), permissions=["retire"])
     def retire(self, request: HttpRequest, queryset: QuerySet[LtiPlatformKey]) -> None:
         """Retire keys; the one that signs is left."""
         for key in queryset.select_related("tool"):
-            if not keys.retire_key(key):
+            if not platform_keys.retire_key(key):
                 self.message_user(request, _("%(kid)s signs: replace it first.") % {"kid": key.kid}, messages.ERROR)
 
 
@@ -140,7 +140,7 @@ class LtiLaunchAdmin(ReadOnlyAdmin):
 
 @admin.register(ProctoredAttempt)
 class ProctoredAttemptAdmin(ReadOnlyAdmin):
-    """Which attempts' tools want to hear of the end."""
+    """Attempts that a tool let begin, and the end-of-assessment launches that were requested."""
 
     list_display = ("attempt_id", "end_assessment_return")
     list_filter = ("end_assessment_return",)

@@ -4,9 +4,9 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 
-def _take_over_registrations(using: str, verbosity: int, **kwargs: Any) -> None:
+def _import_lti_consumer(using: str, verbosity: int, **kwargs: Any) -> None:
     """Import what the earlier service's library left in this database, where it left anything."""
-    from edx_exams.apps.lti.succession import NotMigrated, import_registrations  # noqa: PLC0415  (needs the models)
+    from edx_exams.apps.lti.lti_consumer_import import NotMigrated, import_registrations  # noqa: PLC0415  (needs the models)
 
     try:
         report = import_registrations(using=using)
@@ -32,5 +32,5 @@ class LtiConfig(AppConfig):
         from edx_exams.apps.lti import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
         from edx_exams.apps.lti.launches import purge  # noqa: PLC0415  (needs the models)
 
-        post_migrate.connect(_take_over_registrations, sender=self, dispatch_uid="edx_exams.lti.succession")
+        post_migrate.connect(_import_lti_consumer, sender=self, dispatch_uid="edx_exams.lti.lti_consumer_import")
         swept.connect(purge, dispatch_uid="edx_exams.lti.purge")

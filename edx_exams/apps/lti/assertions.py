@@ -1,8 +1,8 @@
 """
 The messages that tools sign: what each must hold, as pure functions of its claims, our expectation and the time.
 
-The signature is checked before, by `toolkeys`. What needs our memory (was it seen before, is there such a launch) comes
-after, with the transaction that acts on it. Texts of refusals name claims and never their values.
+The signature is checked before, by `tool_keys`. Rules that need stored state (replays, the launch itself) come
+later, in the transaction that acts on them. Texts of refusals name claims and never their values.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
 from edx_exams.apps.core.checks import TAG
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey
 
 
@@ -17,8 +17,8 @@ from edx_exams.apps.lti.models import LtiPlatformKey
 def check_encryption_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The keys that encrypt the platform's private keys are Fernet keys."""
     try:
-        keys.encryption()
-    except keys.BadEncryptionKey as error:
+        platform_keys.encryption()
+    except platform_keys.BadEncryptionKey as error:
         return [
             Error(
                 str(error),
@@ -38,8 +38,8 @@ def check_platform_keys(
     for alias in databases or ():
         try:
             rows = list(LtiPlatformKey.objects.using(alias).filter(retired_at=None).order_by("pk"))
-            locked += [f"{row.kid} (tool {row.tool_id})" for row in rows if not keys.can_open(row)]
-        except (DatabaseError, keys.BadEncryptionKey):
+            locked += [f"{row.kid} (tool {row.tool_id})" for row in rows if not platform_keys.can_open(row)]
+        except (DatabaseError, platform_keys.BadEncryptionKey):
             continue  # not migrated yet, or told by the check above
     if not locked:
         return []

@@ -26,7 +26,7 @@ CONTROL_ACTIONS: Final = ("pause", "resume", "update", "flag", "terminate")
 
 class Platform(NamedTuple):
     """
-    Who signs.
+    The issuing platform.
 
     :param issuer: as configured
     :param name: as its people know it
@@ -37,7 +37,7 @@ class Platform(NamedTuple):
 
 
 class Registration(NamedTuple):
-    """For whom it is signed."""
+    """The tool that a message is signed for."""
 
     client_id: str
     deployment_id: str
@@ -46,7 +46,7 @@ class Registration(NamedTuple):
 
 class Subject(NamedTuple):
     """
-    What every launch is about. No name and no e-mail address goes to a tool.
+    Person and exam of a launch. No name and no e-mail address goes to a tool.
 
     :param anonymous_user_id: under which tools know the person
     :param return_url: where the tool sends the person afterwards
@@ -70,7 +70,7 @@ def common_claims(
     now: datetime,
     roles: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """What each of our messages holds."""
+    """Build the claims that all our messages have."""
     issued = int(now.timestamp())
     return {
         # Security Framework 5.1.2: the ID token
@@ -103,7 +103,7 @@ def start_proctoring_claims(
     *, attempt_number: int, session_data: str, start_assessment_url: str, control_url: str, custom_url: str
 ) -> dict[str, Any]:
     """
-    What LtiStartProctoring adds: Proctoring Services 1.0, “Start Proctoring Message”.
+    Build the claims that LtiStartProctoring adds: Proctoring Services 1.0, “Start Proctoring Message”.
 
     :param session_data: the tool gives it back with LtiStartAssessment
     :param custom_url: host and path of the page for browsers without the vendor's extension
@@ -119,7 +119,7 @@ def start_proctoring_claims(
 
 def end_assessment_claims(*, attempt_number: int, session_data: str, error: Mapping[str, str] | None) -> dict[str, Any]:
     """
-    What LtiEndAssessment adds: Proctoring Services 1.0, “End Assessment Message”.
+    Build the claims that LtiEndAssessment adds: Proctoring Services 1.0, “End Assessment Message”.
 
     :param session_data: of the launch with which the assessment began
     :param error: `errormsg` for the learner and `errorlog` for the tool's log, where it ended in an error
@@ -129,5 +129,5 @@ def end_assessment_claims(*, attempt_number: int, session_data: str, error: Mapp
 
 
 def instructor_claims(*, roster_url: str) -> dict[str, Any]:
-    """What an instructor's LtiResourceLinkRequest adds."""
+    """Build the claims that an instructor's LtiResourceLinkRequest adds."""
     return {f"{LTI}custom": {"roster_url": roster_url}}

@@ -1,5 +1,5 @@
 """
-What a tool says to the Assessment Control Service, as a pure function of the request's body.
+Validation of requests to the Assessment Control Service, as a pure function of the body.
 
 Proctoring Services 1.0, “Assessment Control Service”. All of a body is judged before anything is looked up or written.
 """
@@ -45,7 +45,7 @@ class _Wrong(Exception):
 
 
 class ControlRequest(NamedTuple):
-    """Whose assessment, and what is to be done with it."""
+    """The assessment that is meant, and the action to apply to it."""
 
     user: str
     resource_id: str
@@ -55,7 +55,7 @@ class ControlRequest(NamedTuple):
 
 def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
     """
-    Judge a body.
+    Validate a body.
 
     :param issuer: us, for a user whose `iss` is told
     :raises BadBody: a field is missing or wrong; all that are wrong are told at once
@@ -97,14 +97,14 @@ def _json(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError, ArithmeticError):
-        raise BadBody({"non_field_errors": ["The body is no JSON."]}) from None
+        raise BadBody({"non_field_errors": ["The body is not valid JSON."]}) from None
     if not isinstance(data, dict):
         raise BadBody({"non_field_errors": ["The body must be a JSON object."]})
     return data
 
 
 def _refuse_constant(name: str) -> Never:
-    message = f"{name} is no JSON number"
+    message = f"{name} is not a valid JSON number"
     raise ValueError(message)
 
 
@@ -170,7 +170,7 @@ def _severity(value: object) -> Decimal:
 
 
 def _reason_code(value: object) -> str | None:
-    """Text, or a number as text: `1` and `1.0` are the same, however they are written. Empty text is no code."""
+    """Text, or a number as text: `1` and `1.0` are the same, however they are written. Empty text counts as no code."""
     if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < LONGEST_REASON_CODE:
         value = int(value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):

@@ -1,12 +1,12 @@
-"""What the platform refuses to people, and how their requests end."""
+"""Refusals of launches, with their HTTP status."""
 
 from django.utils.translation import gettext as _
 
 from edx_exams.apps.core.exceptions import ExamBaseException
 
 
-def has_ended() -> str:
-    """What a learner reads who comes back to an exam that is over."""
+def exam_has_ended() -> str:
+    """Text for a learner who comes back to an exam that has ended."""
     return _("This exam has ended already: it cannot be started any more.")
 
 
@@ -20,10 +20,10 @@ class LaunchRefused(ExamBaseException):
     http_status = 403
 
     def __init__(self) -> None:
-        super().__init__(has_ended())
+        super().__init__(exam_has_ended())
 
 
-class NotNow(ExamBaseException):
+class PrefetchRefused(ExamBaseException):
     """The browser asked ahead of its person."""
 
     http_status = 503

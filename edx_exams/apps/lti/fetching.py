@@ -40,15 +40,15 @@ def fetch_key_set(url: str) -> dict[str, Any]:
     try:
         key_set = json.loads(body)
     except (ValueError, RecursionError):
-        raise FetchFailed("The answer is no JSON.") from None
+        raise FetchFailed("The answer is not valid JSON.") from None
     if not isinstance(key_set, dict) or not isinstance(key_set.get("keys"), list):
-        raise FetchFailed("The answer is no JSON Web Key Set: an object with the list “keys”.")
+        raise FetchFailed("The answer is not a valid JSON Web Key Set: an object with the list “keys”.")
     return key_set
 
 
 class Address(NamedTuple):
     """
-    Where a key set is.
+    Address of a key set.
 
     :param is_trusted: the operator has named the host: its address may be private, and it may be asked without TLS
     """
@@ -103,14 +103,14 @@ def _parts(url: str) -> tuple[str, str, int, str]:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        raise FetchFailed("This is no web address.") from None
+        raise FetchFailed("This is not a valid web address.") from None
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise FetchFailed("This is no web address.")
+        raise FetchFailed("This is not a valid web address.")
     target = parts.path or "/"
     if parts.query:
         target += f"?{parts.query}"
     if not target.isascii() or any(character <= " " for character in target):
-        raise FetchFailed("This is no web address.")
+        raise FetchFailed("This is not a valid web address.")
     return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target
 
 
@@ -180,7 +180,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def is_public(address: str) -> bool:
-    """Whether this is an address of the public internet, and not one of another family in disguise that is none."""
+    """Tell whether this is an address of the public internet, in none of IPv6's forms of a private IPv4 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

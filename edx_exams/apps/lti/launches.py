@@ -21,9 +21,9 @@ from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttemp
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import upsert, write_transaction
-from edx_exams.apps.lti import addresses, claims, keys, sessions
+from edx_exams.apps.lti import addresses, claims, platform_keys, sessions
 from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
-from edx_exams.apps.lti.exceptions import has_ended
+from edx_exams.apps.lti.exceptions import exam_has_ended
 from edx_exams.apps.lti.models import (
     LAUNCH_LIFETIME,
     LtiLaunch,
@@ -115,7 +115,7 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
 
 
 def _has_its_attempt(launch: LtiLaunch) -> bool:
-    """Whether what the launch is about is there still: an attempt may have been reset, or have ended, since."""
+    """Tell whether the launch's attempt can still be launched: it may have been reset, or have ended, since."""
     if launch.message_type == MessageType.resource_link:
         return True
     if launch.attempt is None:
@@ -138,7 +138,7 @@ def issue_id_token(launch: LtiLaunch, *, nonce: str, now: datetime | None = None
     :raises KeyLocked: the platform's key for the tool cannot be opened
     """
     now = now or timezone.now()
-    token = keys.sign(launch.tool, _message(launch, nonce, now))
+    token = platform_keys.sign(launch.tool, _message(launch, nonce, now))
     if not LtiLaunch.objects.filter(pk=launch.pk, used_at=None).update(used_at=now):
         raise _no_launch("used")
     return token
@@ -167,7 +167,7 @@ def _message(launch: LtiLaunch, nonce: str, now: datetime) -> dict[str, Any]:
 
 
 def _particular_claims(launch: LtiLaunch) -> dict[str, Any]:
-    """What this type of message has and others have not."""
+    """Build the claims of this type of message alone."""
     attempt = launch.attempt
     if attempt is None:
         return claims.instructor_claims(roster_url=addresses.address("roster", exam_id=launch.exam_id))
@@ -185,7 +185,7 @@ def _particular_claims(launch: LtiLaunch) -> dict[str, Any]:
 
 
 def _error_of(attempt: ExamAttempt) -> dict[str, str] | None:
-    """What went wrong, for the learner and for the tool's log, where the attempt ended in an error."""
+    """Error texts for the learner and for the tool's log, where the attempt ended in an error."""
     if attempt.status != ExamAttemptStatus.error:
         return None
     ended = AssessmentControlResult.objects.filter(attempt=attempt, action_type="terminate").order_by("-pk").first()
@@ -202,7 +202,7 @@ def _session_data_of(attempt: ExamAttempt) -> str:
 
 
 def exam_url(exam: Exam) -> str:
-    """Where the learner takes the exam."""
+    """URL of the exam in the learning MFE."""
     return get_exam_url_path(exam.course_id, exam.content_id)
 
 
@@ -244,7 +244,7 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     except ExamBaseException as refusal:
         if refusal.http_status >= 500:
             raise
-        raise Refused(has_ended(), "status") from None
+        raise Refused(exam_has_ended(), "status") from None
     return attempt
 
 
@@ -288,8 +288,8 @@ def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, now: datetime, 
 # The end
 
 
-def wants_to_hear_of_the_end(attempt: ExamAttempt) -> bool:
-    """Whether the tool that let this attempt begin asked to be launched when it ends."""
+def end_assessment_requested(attempt: ExamAttempt) -> bool:
+    """Tell whether the tool that let this attempt begin asked to be launched when it ends."""
     return ProctoredAttempt.objects.filter(attempt=attempt, end_assessment_return=True).exists()
 
 

@@ -1,5 +1,5 @@
 """
-Who may proctor: tools and the platform's keys for them, and what is remembered of launches and messages.
+Proctoring tools, the platform's keys for them, and the state of launches and messages.
 
 The keys to people, exams and attempts are not enforced by the database: the earlier service, which may still write to
 it during a deploy, deletes rows without knowing of these tables.
@@ -33,7 +33,7 @@ def new_client_id() -> str:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a browser can be sent there, and by nothing but HTTP."""
+    """Tell whether this is an absolute http or https URL."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("https", "http") and bool(parts.hostname)
@@ -97,9 +97,9 @@ class LtiTool(models.Model):
     keyset_fetched_at = models.DateTimeField(null=True, blank=True, editable=False)
     keyset_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: When the vendor was last asked because of a message that no known key fits.
-    keyset_asked_again_at = models.DateTimeField(null=True, blank=True, editable=False)
+    keyset_refetched_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: Since when a request waits for the vendor's answer; null where none does.
-    keyset_asking_since = models.DateTimeField(null=True, blank=True, editable=False)
+    keyset_fetch_started_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("LTI proctoring tool")
@@ -109,12 +109,12 @@ class LtiTool(models.Model):
 
     @property
     def can_be_launched(self) -> bool:
-        """Whether there is somewhere to send people. Old registrations came without our validators."""
+        """True if login and launch URLs are usable. Imported registrations did not pass our validators."""
         return is_web_address(self.oidc_login_url) and is_web_address(self.launch_url)
 
     @property
     def allowed_redirect_uris(self) -> Sequence[str]:
-        """Where the tool may have its launches sent."""
+        """Redirect URIs to which an id_token may be sent."""
         return self.redirect_uris or [self.launch_url]
 
 
@@ -144,7 +144,7 @@ class LtiPlatformKey(models.Model):
 
 
 class MessageType(models.TextChoices):
-    """What a launch is about: LTI 1.3 Core 5.3.1, Proctoring Services 1.0."""
+    """LTI message types of launches: LTI 1.3 Core 5.3.1, Proctoring Services 1.0."""
 
     start_proctoring = "LtiStartProctoring", "LtiStartProctoring"
     end_assessment = "LtiEndAssessment", "LtiEndAssessment"
@@ -152,7 +152,7 @@ class MessageType(models.TextChoices):
 
 
 def launch_expiry() -> datetime:
-    """When a launch that begins now is too old."""
+    """Expiry of a launch that begins now."""
     return timezone.now() + LAUNCH_LIFETIME
 
 
@@ -198,7 +198,7 @@ class LtiLaunch(models.Model):
 
 class ProctoredAttempt(models.Model):
     """
-    What a tool asked for when it let an attempt begin. Lives as long as the attempt: exams outlast launches.
+    The tool's accepted LtiStartAssessment. Lives as long as the attempt: exams outlast launches.
 
     .. no_pii:
     """
@@ -224,7 +224,7 @@ class UsedToken(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What sort of id."""
+        """Kinds of message ids."""
 
         nonce = "nonce", "nonce"
         jti = "jti", "jti"

@@ -22,7 +22,7 @@ _CSRF: Final = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
 
 
 def digest(text: str) -> str:
-    """What we keep of a secret that somebody else holds."""
+    """Digest under which we store a secret that somebody else holds."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -53,12 +53,12 @@ def _log_in(request: HttpRequest, user: User) -> None:
 
 
 def has_session(request: HttpRequest) -> bool:
-    """Whether the browser has sent the session in which a launch was begun; it may keep such cookies to itself."""
+    """Tell whether the browser sent the session in which a launch was begun; it may withhold such cookies."""
     return _SESSION_KEY in request.session
 
 
 def is_of_this_browser(request: HttpRequest, *, user_id: int, session_hash: str) -> bool:
-    """Whether a launch of this person was begun in this request's session, and the session still is that person's."""
+    """Tell whether this person's launch was begun in this request's session, and the session is still theirs."""
     secret = request.session.get(_SESSION_KEY)
     if not isinstance(secret, str) or request.user.pk != user_id:
         return False

@@ -5,7 +5,7 @@ from typing import TypeGuard
 
 def is_text(value: object, longest: int, *, allow_empty: bool = False) -> TypeGuard[str]:
     """
-    Whether this is text, of at most so many characters, that can be encoded: JSON may hold halves of characters.
+    Tell whether this is text, of at most so many characters, that can be encoded: JSON may hold lone surrogates.
 
     :param longest: characters
     """

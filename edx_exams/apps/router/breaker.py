@@ -1,4 +1,4 @@
-"""Not asking a service again that has just failed."""
+"""Circuit breaker: a service that has just failed is not called again at once."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ import time
 
 class CircuitBreaker:
     """
-    Whether a service may be asked: always while it works, once in a while when it has failed.
+    Permission to call a service: always while it works, once in a while after it has failed.
 
     After a failure it is left alone for a pause. Then one caller may probe it, while the others still may not; if that
     caller never tells how it went, another may after one more pause. Shared by the threads of a process.
@@ -20,25 +20,25 @@ class CircuitBreaker:
         """
         self._pause = pause
         self._lock = threading.Lock()
-        self._next_probe: float | None = None
+        self._open_until: float | None = None
 
     def allows(self) -> bool:
-        """Whether the caller may ask now; who does says afterwards how it went."""
+        """Tell whether the caller may call now; whoever does reports `succeeded` or `failed` afterwards."""
         with self._lock:
-            if self._next_probe is None:
+            if self._open_until is None:
                 return True
             now = time.monotonic()
-            if now < self._next_probe:
+            if now < self._open_until:
                 return False
-            self._next_probe = now + self._pause
+            self._open_until = now + self._pause
             return True
 
     def succeeded(self) -> None:
         """The service answered."""
         with self._lock:
-            self._next_probe = None
+            self._open_until = None
 
     def failed(self) -> None:
         """The service failed."""
         with self._lock:
-            self._next_probe = time.monotonic() + self._pause
+            self._open_until = time.monotonic() + self._pause

@@ -17,7 +17,7 @@ def check_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     """Every wait for the legacy service has an end."""
     return [
         Error(
-            f"{name} is {getattr(settings, name)!r}, which is no number of seconds above 0.",
+            f"{name} is {getattr(settings, name)!r}, which is not a valid number of seconds above 0.",
             hint="Without an end to waiting, a slow LMS would stop the workers of this service.",
             id="edx_exams.router.E001",
         )

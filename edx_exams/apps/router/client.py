@@ -1,4 +1,4 @@
-"""Asking the legacy service, as the LMS's edx-proctoring is called here: bounded in time and size, with one token."""
+"""Client of the legacy service (edx-proctoring in the LMS): bounded in time and size, one token a process."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from urllib3.util import Timeout
 
 from edx_exams.apps.api.parsers import BoundedJSONParser
 from edx_exams.apps.router.breaker import CircuitBreaker
-from edx_exams.apps.router.exceptions import AnswerUnusable, ConnectionCut, LegacyServiceFailed, Unreachable
+from edx_exams.apps.router.exceptions import ConnectionCut, LegacyServiceFailed, Unreachable, UnusableResponse
 from edx_exams.apps.router.transport import DeadlineAdapter
 
 log = logging.getLogger(__name__)
@@ -32,12 +32,12 @@ _TOKENS: Final = "/oauth2/access_token"
 _EXPIRES_EARLY: Final[int] = ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS
 #: Seconds. A token that is refused at this age, and never was accepted, will not be if it is asked for once more.
 _YOUNG: Final = 30
-#: The id of a request of ours that goes on with what we ask for it; one that is no such thing might be refused there.
+#: The id of a request of ours that goes on with what we ask for it; others might be refused there.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-class Answer(NamedTuple):
-    """What the legacy service answered. `data` is our own words where the answer was a 4xx that is no JSON."""
+class LegacyResponse(NamedTuple):
+    """Response of the legacy service. `data` holds our own text where it was a 4xx without JSON."""
 
     status: int
     data: Any
@@ -55,8 +55,8 @@ class _Token(NamedTuple):
 _NO_TOKEN: Final = _Token("", -math.inf, -math.inf)
 
 
-class _Time:
-    """What is left of the time for one call, its token and its second try included."""
+class _Deadline:
+    """Time left for one call, its token and its second try included."""
 
     def __init__(self, connect: float, read: float) -> None:
         self._connect, self._read = connect, read
@@ -100,7 +100,7 @@ class LegacyClient(OAuthAPIClient):
         for scheme in ("http://", "https://"):
             self.mount(scheme, DeadlineAdapter())
         self.breaker = CircuitBreaker(pause)
-        self._token = self._accepted = self._worn_out = _NO_TOKEN
+        self._token = self._accepted = self._stale = _NO_TOKEN
         self._refreshing = threading.Lock()
         self._failure: tuple[float, type[LegacyServiceFailed]] = (-math.inf, LegacyServiceFailed)
 
@@ -112,7 +112,7 @@ class LegacyClient(OAuthAPIClient):
         query: Mapping[str, str | int] | None = None,
         body: bytes | None = None,
         retry: bool = False,
-    ) -> Answer:
+    ) -> LegacyResponse:
         """
         Ask the legacy service something; its answers of 4xx and, where they are JSON, of 5xx are answers too.
 
@@ -125,7 +125,7 @@ class LegacyClient(OAuthAPIClient):
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
         headers = _headers(has_body=body is not None)
-        remaining = _Time(*self._timeout)
+        remaining = _Deadline(*self._timeout)
         try:
             while True:
                 token = self._authenticate(remaining)
@@ -138,7 +138,7 @@ class LegacyClient(OAuthAPIClient):
                     if answer.status != 401:
                         self._accepted = token
                         return answer
-                    if not (self._wears_out(token) and retry):
+                    if not (self._mark_stale(token) and retry):
                         return answer
                 retry = False
         except LegacyServiceFailed as failure:
@@ -149,21 +149,21 @@ class LegacyClient(OAuthAPIClient):
     @override
     def _ensure_authentication(self) -> None:
         """Called by the library before each request; `ask` has seen to it already."""
-        self._authenticate(_Time(*self._timeout))
+        self._authenticate(_Deadline(*self._timeout))
 
-    def _authenticate(self, remaining: _Time) -> _Token:
+    def _authenticate(self, remaining: _Deadline) -> _Token:
         """
         A token that has not expired: one request for all threads that find none.
 
         :raises LegacyServiceFailed: none was to be had
         """
-        if self._is_good(token := self._token):
+        if self._is_usable(token := self._token):
             return token
         asked = time.monotonic()
         if not self._refreshing.acquire(timeout=remaining.left()):
             raise Unreachable
         try:
-            if self._is_good(token := self._token):
+            if self._is_usable(token := self._token):
                 return token
             failed, failure = self._failure
             if failed >= asked:  # while this thread waited: it shares the outcome
@@ -179,22 +179,22 @@ class LegacyClient(OAuthAPIClient):
         finally:
             self._refreshing.release()
 
-    def _is_good(self, token: _Token) -> bool:
-        return token is not self._worn_out and time.monotonic() + _EXPIRES_EARLY < token.expires
+    def _is_usable(self, token: _Token) -> bool:
+        return token is not self._stale and time.monotonic() + _EXPIRES_EARLY < token.expires
 
-    def _wears_out(self, refused: _Token) -> bool:
+    def _mark_stale(self, refused: _Token) -> bool:
         """
-        Whether another token than this, which was refused, is worth a try; the next request has one then.
+        Tell whether to retry with another token than this, which was refused; the next request gets one then.
 
         A token that was accepted before has been revoked, or the LMS signs with another key now. One that never was is
         refused for who we are, and would be again: whoever polls shall not ask for a token each time.
         """
         is_stale = refused is self._accepted or time.monotonic() - refused.obtained > _YOUNG
         if is_stale:
-            self._worn_out = refused
+            self._stale = refused
         return is_stale or refused is not self._token
 
-    def _new_token(self, remaining: _Time) -> _Token:
+    def _new_token(self, remaining: _Deadline) -> _Token:
         credentials = {
             "grant_type": "client_credentials",
             "client_id": self._client_id,
@@ -210,11 +210,13 @@ class LegacyClient(OAuthAPIClient):
         text, lifetime = fields.get("access_token"), fields.get("expires_in")
         if not _is_token(text) or not isinstance(lifetime, (int, float)):
             log.warning("The LMS gives no access token: status %s.", answer.status)
-            raise AnswerUnusable
+            raise UnusableResponse
         return _Token(text, obtained, obtained + lifetime)
 
     @staticmethod
-    def _exchange(request: Callable[..., Any], method: str, url: str, remaining: _Time, **content: Any) -> Answer:
+    def _exchange(
+        request: Callable[..., Any], method: str, url: str, remaining: _Deadline, **content: Any
+    ) -> LegacyResponse:
         """
         One request and its answer.
 
@@ -230,28 +232,28 @@ class LegacyClient(OAuthAPIClient):
             is_cut = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
             raise (ConnectionCut if is_cut else Unreachable) from None
         except urllib3.exceptions.HTTPError:  # the answer began, and its rest is missing or in no known encoding
-            raise AnswerUnusable from None
+            raise UnusableResponse from None
 
 
-def _read(response: requests.Response) -> Answer:
+def _read(response: requests.Response) -> LegacyResponse:
     """
     The answer in this response, of which no more is read than of a request to us.
 
-    :raises AnswerUnusable: it is a redirect, or no JSON
+    :raises UnusableResponse: it is a redirect, or no JSON
     """
     status = response.status_code
     response.raw.decode_content = True
     try:
         if not (200 <= status < 300 or 400 <= status < 600):
-            raise AnswerUnusable
+            raise UnusableResponse
         data = BoundedJSONParser().parse(cast("IO[bytes]", response.raw))
         json.dumps(data, allow_nan=False)  # 1e999 is read as infinity, which cannot be passed on
     except (APIException, ValueError):
         if not 400 <= status < 500:
-            raise AnswerUnusable from None
+            raise UnusableResponse from None
         detail = f"The platform's older exam system refused this with status {status}."
-        return Answer(status, {"detail": detail}, is_json=False)
-    return Answer(status, data)
+        return LegacyResponse(status, {"detail": detail}, is_json=False)
+    return LegacyResponse(status, data)
 
 
 def _headers(*, has_body: bool) -> dict[str, str]:
@@ -264,7 +266,7 @@ def _headers(*, has_body: bool) -> dict[str, str]:
 
 
 def _is_token(value: object) -> TypeGuard[str]:
-    """Whether this can stand in a header."""
+    """Tell whether this can stand in a header."""
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""What a caller hears when the legacy service gives no answer that could be passed on."""
+"""Failures of the legacy service, with their HTTP status."""
 
 from edx_exams.apps.core.exceptions import ExamBaseException
 
@@ -13,7 +13,7 @@ class LegacyServiceFailed(ExamBaseException):
         super().__init__(self.text)
 
 
-class AnswerUnusable(LegacyServiceFailed):
+class UnusableResponse(LegacyServiceFailed):
     """It answered, but with nothing that we could pass on; or it gave us no token."""
 
 

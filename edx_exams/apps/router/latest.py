@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from edx_exams.apps.core.models import User
-from edx_exams.apps.router.client import Answer, legacy_client
+from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.exceptions import LegacyServiceFailed
 
 #: JSON refusals that speak of us and not of the learner whom we ask about: everybody would get them.
@@ -36,8 +36,8 @@ def active_attempt(user: User) -> dict[str, Any] | None:
     return answer.data if answer.status == 200 and answer.data else None
 
 
-def _works(answer: Answer) -> bool:
-    """Whether it is an answer about the learner."""
+def _works(answer: LegacyResponse) -> bool:
+    """Tell whether it is an answer about the learner."""
     if answer.status == 200:
         return isinstance(answer.data, dict) or not answer.data
     return answer.is_json and answer.status < 500 and answer.status not in _REFUSALS_OF_US

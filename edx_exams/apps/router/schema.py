@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an operation that may be forwarded."""
+"""OpenAPI descriptions of operations that may be forwarded."""
 
 from collections.abc import Callable
 from typing import Any, Final, override
@@ -22,7 +22,7 @@ _NO_LIST: Final = {
 
 
 class ForwardedSchema(AutoSchema):
-    """What the API's own view says, the legacy service's answers, and two more ways to fail."""
+    """Description of the API's own view, with the legacy service's answers and two more failures."""
 
     @override
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:

@@ -12,14 +12,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from edx_exams.apps.router.names import addresses_of
+from edx_exams.apps.router.dns import addresses_of
 
 #: Connections that a process keeps open; more are made where needed, and closed after use.
 _CONNECTIONS_KEPT: Final = 20
 
 
 class _UntilDeadline(io.RawIOBase):
-    """What a socket receives, until a moment."""
+    """Data received by a socket, until a deadline."""
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self._sock = sock

@@ -16,12 +16,12 @@ from edx_exams.apps.api.v1.views import exams
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_course_exam_configuration_by_course_id, is_course_staff
 from edx_exams.apps.core.exam_types import get_exam_type
-from edx_exams.apps.router.client import Answer, legacy_client
+from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.schema import CourseExamsSchema, ForwardedSchema, described_as
 
 
 def is_ours(course_id: str) -> bool:
-    """Whether the course's exams are here: it has a provider, or there is no legacy service. One statement at most."""
+    """Tell whether the course's exams are here: it has a provider, or nothing is legacy. One statement at most."""
     if not settings.LEGACY_EXAMS_ENABLED:
         return True
     configuration = get_course_exam_configuration_by_course_id(course_id)
@@ -46,7 +46,7 @@ class CourseExams(exams.CourseExams):
         if is_ours(course_id):
             return super().patch(request, course_id)
         path = "proctored_exam/exam_registration/course_id/{}"
-        return _passed_on(legacy_client().ask("PATCH", path, course_id, body=_registration(request.data)))
+        return _proxy_response(legacy_client().ask("PATCH", path, course_id, body=_registration(request.data)))
 
 
 class LearnersExam(exams.LearnersExam):
@@ -66,11 +66,11 @@ class LearnersExam(exams.LearnersExam):
         answer = legacy_client().ask("GET", "proctored_exam/attempt/course_id/{}", course_id, query=query, retry=True)
         if isinstance(answer.data, dict):
             answer.data.pop("active_attempt", None)
-        return _passed_on(answer)
+        return _proxy_response(answer)
 
 
 class ProviderSettings(exams.ProviderSettings):
-    """Whom a learner turns to when proctoring does not work, wherever the exam is."""
+    """Contacts for a learner for whom proctoring does not work, wherever the exam is."""
 
     schema = ForwardedSchema()
 
@@ -79,7 +79,7 @@ class ProviderSettings(exams.ProviderSettings):
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         if is_ours(course_id):
             return super().get(request, course_id, exam_id)
-        return _passed_on(legacy_client().ask("GET", "proctored_exam/settings/exam_id/{}/", exam_id, retry=True))
+        return _proxy_response(legacy_client().ask("GET", "proctored_exam/settings/exam_id/{}/", exam_id, retry=True))
 
 
 class Onboarding(exams.Onboarding):
@@ -98,10 +98,10 @@ class Onboarding(exams.Onboarding):
             message = "Only staff of this course may ask about others."
             raise PermissionDenied(message)
         query = {"is_learning_mfe": "true", "course_id": course_id, "username": username}
-        return _passed_on(legacy_client().ask("GET", "user_onboarding/status", query=query, retry=True))
+        return _proxy_response(legacy_client().ask("GET", "user_onboarding/status", query=query, retry=True))
 
 
-def _passed_on(answer: Answer) -> Response:
+def _proxy_response(answer: LegacyResponse) -> Response:
     return Response(answer.data, status=answer.status)
 
 
@@ -109,7 +109,7 @@ def _registration(exam_list: Any) -> bytes:
     """
     A course's list of exams as the legacy service takes it, in which two flags say what the type is.
 
-    :raises ValidationError: it is no list
+    :raises ValidationError: it is not a list
     :raises ParseError: it holds a number that JSON cannot
     """
     if not isinstance(exam_list, list):

@@ -1,4 +1,4 @@
-"""Where the browser comes back from a tool: for its id_token, and with the tool's word that the learner is ready."""
+"""Endpoints to which a tool sends the learner's browser: for the id_token, and with LtiStartAssessment."""
 
 import functools
 import logging
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from edx_exams.apps.lti import addresses, launches, sessions, toolkeys
+from edx_exams.apps.lti import addresses, launches, sessions, tool_keys
 from edx_exams.apps.lti.assertions import LONGEST_ID, Refused, read_start_assessment
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
@@ -62,7 +62,7 @@ def browser_endpoint(view: View) -> View:
             return pages.refusal(request, _("The proctoring tool sent something that cannot be read."))
         except UNAVAILABLE as error:
             log.error("A step of a launch failed: %s", type(error).__name__)
-            return pages.away(request)
+            return pages.service_unavailable(request)
 
     return csrf_exempt(tool_page(answer))
 
@@ -147,7 +147,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
     try:
         tool = _sender(message)
         tool_id = tool.pk
-        claims = toolkeys.verified_claims(tool, message)
+        claims = tool_keys.verified_claims(tool, message)
         start = read_start_assessment(
             claims,
             issuer=addresses.issuer(),
@@ -164,7 +164,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
 
 def _sender(message: str) -> LtiTool:
     """The tool that a message says it is from; its signature will tell."""
-    issuer = toolkeys.unverified_claims(message).get("iss")
+    issuer = tool_keys.unverified_claims(message).get("iss")
     tool = enabled_tool(client_id__exactly=issuer) if is_text(issuer, LONGEST_ID) else None
     if tool is None:
         raise Refused(_("The message is from no proctoring tool that we know."), "claim iss")

@@ -1,4 +1,4 @@
-"""What may go wrong with any request, whoever sent it: pages and services tell of it each in their own way."""
+"""Failures that any request can meet; pages and services answer them each in their own form."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
 
 from edx_exams.apps.core.exceptions import ExamBaseException
-from edx_exams.apps.lti.keys import KeyLocked
+from edx_exams.apps.lti.platform_keys import KeyLocked
 
 #: The request cannot be read: too large, broken off, no form though it says so; or holds what no column takes, such as
 #: an emoji where an old table's character set has none.

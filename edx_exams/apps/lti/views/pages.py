@@ -40,15 +40,15 @@ def refusal(request: HttpRequest, detail: str, *, status: int = 400) -> HttpResp
 
 def no_cookies(request: HttpRequest, url: str, fields: Mapping[str, str]) -> HttpResponse:
     """
-    What to do where the browser keeps our session cookie from us, as it may inside a frame of somebody else's.
+    Page for a browser that withholds our cookie, as it may inside a frame of another site.
 
     :param url: where to send the same fields from a window of its own, in which the cookie comes along
     """
     return page(request, "no_cookies", {"url": url, "fields": fields}, status=400)
 
 
-def away(request: HttpRequest) -> HttpResponse:
-    """What a learner reads where we cannot work for the moment."""
+def service_unavailable(request: HttpRequest) -> HttpResponse:
+    """Page for a learner while the service is unavailable."""
     response = refusal(request, _("We cannot do this right now. Nothing has changed; please try again."), status=503)
     response["Retry-After"] = RETRY_AFTER
     return response
@@ -57,5 +57,5 @@ def away(request: HttpRequest) -> HttpResponse:
 @tool_page
 @require_safe
 def browser_lock(request: HttpRequest) -> HttpResponse:
-    """What a learner sees whose browser lacks the proctoring extension, which injects itself into this page: no CSP."""
+    """Page for a learner whose browser lacks the proctoring extension, which injects itself here: hence no CSP."""
     return render(request, "lti/browser_lock.html")

@@ -1,4 +1,4 @@
-"""Where people set out for a proctoring tool: learners to be proctored, a course's team to look at what it recorded."""
+"""Launches of a proctoring tool: by learners to be proctored, by a course's team to review recordings."""
 
 from typing import Any, override
 
@@ -23,13 +23,13 @@ from edx_exams.apps.core.api import (
 from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti import launches
-from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, NotNow
+from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, PrefetchRefused
 from edx_exams.apps.lti.middleware import mark_as_tool_page
 from edx_exams.apps.lti.models import LtiTool, MessageType, tool_of_exam
 from edx_exams.apps.lti.views import pages
 
 
-class Departure(ExamsAPIView):
+class LaunchView(ExamsAPIView):
     """
     A link that a person follows in a browser. A refusal is a page for a browser, and JSON for everybody else.
 
@@ -43,7 +43,7 @@ class Departure(ExamsAPIView):
     @override
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if _is_prefetch(request):
-            raise NotNow
+            raise PrefetchRefused
         if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
             message = "This link was followed from another website. Please open it from the exam itself."
             raise PermissionDenied(message)
@@ -73,12 +73,12 @@ class Departure(ExamsAPIView):
 
 
 def _is_prefetch(request: Request) -> bool:
-    """Whether the browser only wants to be quick: a launch on suspicion would change the attempt."""
+    """Tell whether the browser prefetches: such a launch would change the attempt before anybody followed the link."""
     return any("prefetch" in request.headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose"))
 
 
-class StartProctoring(Departure):
-    """The learner sets out for the tool."""
+class StartProctoring(LaunchView):
+    """Launch of the tool by the learner, before the exam."""
 
     http_method_names = ("get", "post")  # type: ignore[assignment]
 
@@ -90,13 +90,13 @@ class StartProctoring(Departure):
             launch_tool(attempt, request.user)
         except ExamIllegalStatusTransition:
             raise LaunchRefused from None
-        return _depart(request, tool, MessageType.start_proctoring, attempt.exam, attempt)
+        return _redirect_to_tool(request, tool, MessageType.start_proctoring, attempt.exam, attempt)
 
     post = get
 
 
-class EndAssessment(Departure):
-    """The learner is done."""
+class EndAssessment(LaunchView):
+    """End of the assessment, by the learner."""
 
     http_method_names = ("get", "post")  # type: ignore[assignment]
 
@@ -105,15 +105,15 @@ class EndAssessment(Departure):
         attempt = _own_attempt(request, attempt_id)
         hand_in(attempt, request.user)
         tool = tool_of_exam(attempt.exam)
-        if tool and launches.wants_to_hear_of_the_end(attempt):
-            return _depart(request, tool, MessageType.end_assessment, attempt.exam, attempt)
+        if tool and launches.end_assessment_requested(attempt):
+            return _redirect_to_tool(request, tool, MessageType.end_assessment, attempt.exam, attempt)
         return HttpResponseRedirect(launches.exam_url(attempt.exam))
 
     post = get
 
 
-class InstructorTool(Departure):
-    """The course team looks at what the tool recorded."""
+class InstructorTool(LaunchView):
+    """Launch of the tool by the course team, to review recordings."""
 
     def get(self, request: AuthenticatedRequest, exam_id: str) -> HttpResponse:
         """Begin a launch of LtiResourceLinkRequest."""
@@ -121,11 +121,11 @@ class InstructorTool(Departure):
         if exam is None:
             raise CannotLaunch(f"There is no exam {exam_id}.")
         _require_staff(request.user, exam)
-        return _depart(request, _tool_for(exam), MessageType.resource_link, exam)
+        return _redirect_to_tool(request, _tool_for(exam), MessageType.resource_link, exam)
 
 
 class Roster(ExamsAPIView):
-    """Who is who among an exam's learners, for the course team: tools know them by anonymous ids."""
+    """Usernames of an exam's learners by anonymous id, for the course team: tools know the anonymous ids alone."""
 
     authentication_classes = (JwtAuthentication, SessionAuthentication)
     permission_classes = (IsAuthenticated,)
@@ -173,7 +173,7 @@ def _require_staff(user: User, exam: Exam) -> None:
         raise ExamPermissionDenied("Only staff of this course may do this.")
 
 
-def _depart(
+def _redirect_to_tool(
     request: AuthenticatedRequest,
     tool: LtiTool,
     message_type: MessageType,

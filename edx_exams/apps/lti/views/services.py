@@ -1,4 +1,4 @@
-"""What tools' servers ask of us: our keys, access tokens, and the Assessment Control Service."""
+"""Endpoints for tools' servers: our key set, access tokens, and the Assessment Control Service."""
 
 import functools
 import logging
@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from edx_exams.apps.core.api import control_attempt, control_status
 from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNotExist
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.lti import access_tokens, addresses, keys
+from edx_exams.apps.lti import access_tokens, addresses, platform_keys
 from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
 from edx_exams.apps.lti.models import LtiTool, enabled_tool
 from edx_exams.apps.lti.views.failures import MALFORMED, RETRY_AFTER, UNAVAILABLE
@@ -27,9 +27,9 @@ _CONTROL_TYPES: Final = (CONTROL_TYPE, "application/json")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
-class Answer(Exception):
+class HttpError(Exception):
     """
-    An answer other than the good one.
+    A refusal, with its HTTP status.
 
     :param body: JSON
     """
@@ -47,7 +47,7 @@ def service(*methods: str) -> Callable[[View], View]:
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 return _only(methods, request, view)(request, *args, **kwargs)
-            except Answer as other:
+            except HttpError as other:
                 log.warning("A tool's request was refused: %d, %s", other.status, other.body["detail"])
                 return JsonResponse(other.body, status=other.status, headers=other.headers)
             except MALFORMED as error:
@@ -68,21 +68,21 @@ def service(*methods: str) -> Callable[[View], View]:
 
 def _only(methods: tuple[str, ...], request: HttpRequest, view: View) -> View:
     if request.method not in methods:
-        raise Answer(405, {"detail": "This method is not for this path."}, {"Allow": ", ".join(methods)})
+        raise HttpError(405, {"detail": "This method is not for this path."}, {"Allow": ", ".join(methods)})
     return view
 
 
 def _tool(config_id: str) -> LtiTool:
     tool = enabled_tool(config_id=uuid.UUID(config_id)) if _UUID.fullmatch(config_id) else None
     if tool is None:
-        raise Answer(404, {"detail": "There is no such tool."})
+        raise HttpError(404, {"detail": "There is no such tool."})
     return tool
 
 
 @service("GET", "HEAD")
 def key_set(request: HttpRequest, config_id: str) -> HttpResponse:  # noqa: ARG001
     """The platform's public keys for this tool: Security Framework 6.3."""
-    return JsonResponse(keys.key_set(_tool(config_id)))
+    return JsonResponse(platform_keys.key_set(_tool(config_id)))
 
 
 @service("POST")
@@ -103,14 +103,14 @@ def control(request: HttpRequest, tool_id: str) -> HttpResponse:
     """The Assessment Control Service: Proctoring Services 1.0."""
     tool = _authorized(request, int(tool_id))
     if request.content_type not in _CONTROL_TYPES:
-        raise Answer(415, {"detail": f"The content type must be {' or '.join(_CONTROL_TYPES)}."})
+        raise HttpError(415, {"detail": f"The content type must be {' or '.join(_CONTROL_TYPES)}."})
     try:
         wanted = read_control_request(request.body, issuer=addresses.issuer())
         attempt = control_attempt(_attempt(tool, wanted), wanted.report)
     except BadBody as error:
-        raise Answer(400, {"detail": str(error), "errors": error.errors}) from None
+        raise HttpError(400, {"detail": str(error), "errors": error.errors}) from None
     except ControlNotAllowed as refusal:
-        raise Answer(400, {"detail": str(refusal), "errors": {refusal.field: [str(refusal)]}}) from None
+        raise HttpError(400, {"detail": str(refusal), "errors": {refusal.field: [str(refusal)]}}) from None
     except ExamAttemptDoesNotExist:
         raise _no_attempt() from None
     log.info("LTI tool %d: %s of attempt %d", tool.pk, wanted.report.action, attempt.pk)
@@ -122,20 +122,20 @@ def _authorized(request: HttpRequest, tool_id: int) -> LtiTool:
     """
     The tool whose token this is: RFC 6750.
 
-    :raises Answer: 401 without a valid token, 403 with one that is for something else
+    :raises HttpError: 401 without a valid token, 403 with one that is for something else
     """
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not credentials:
-        raise Answer(401, {"detail": "An access token is needed."}, {"WWW-Authenticate": "Bearer"})
+        raise HttpError(401, {"detail": "An access token is needed."}, {"WWW-Authenticate": "Bearer"})
     grant = access_tokens.read(credentials.strip())
     if grant is None:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Answer(401, {"detail": "The access token is not valid, or has expired."}, challenge)
+        raise HttpError(401, {"detail": "The access token is not valid, or has expired."}, challenge)
     if grant.tool.pk != tool_id:
-        raise Answer(403, {"detail": "The access token is another tool's."})
+        raise HttpError(403, {"detail": "The access token is another tool's."})
     if access_tokens.CONTROL_SCOPE not in grant.scopes:
         challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{access_tokens.CONTROL_SCOPE}"'}
-        raise Answer(403, {"detail": "The access token lacks the scope."}, challenge)
+        raise HttpError(403, {"detail": "The access token lacks the scope."}, challenge)
     return grant.tool
 
 
@@ -143,7 +143,7 @@ def _attempt(tool: LtiTool, wanted: ControlRequest) -> ExamAttempt:
     """
     The attempt that the tool means: by tool, link, person and number together.
 
-    :raises Answer: 404 where there is none, 403 where another tool proctors it
+    :raises HttpError: 404 where there is none, 403 where another tool proctors it
     """
     user = User.objects.filter(anonymous_user_id=wanted.user).first() if _UUID.fullmatch(wanted.user) else None
     if user is None:
@@ -154,14 +154,14 @@ def _attempt(tool: LtiTool, wanted: ControlRequest) -> ExamAttempt:
     of_this_tool = attempts.filter(exam__provider__lti_configuration_id__exactly=str(tool.pk))
     attempt = of_this_tool.order_by("-created", "-pk").first()
     if attempt is None and attempts.exists():
-        raise Answer(403, {"detail": "Another tool proctors this assessment."})
+        raise HttpError(403, {"detail": "Another tool proctors this assessment."})
     if attempt is None:
         raise _no_attempt()
     return attempt
 
 
-def _no_attempt() -> Answer:
-    return Answer(404, {"detail": "There is no such assessment: user, resource link and attempt number."})
+def _no_attempt() -> HttpError:
+    return HttpError(404, {"detail": "There is no such assessment: user, resource link and attempt number."})
 
 
 def _answer_type(request: HttpRequest) -> str:

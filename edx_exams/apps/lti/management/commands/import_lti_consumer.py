@@ -6,7 +6,7 @@ from typing import Any, override
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
-from edx_exams.apps.lti.succession import NotMigrated, import_registrations
+from edx_exams.apps.lti.lti_consumer_import import NotMigrated, import_registrations
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any, override
 
 from django.core.management.base import BaseCommand, CommandError
 
-from edx_exams.apps.lti.keys import rotate_encryption
+from edx_exams.apps.lti.platform_keys import rotate_encryption
 
 
 class Command(BaseCommand):

@@ -15,9 +15,9 @@ from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
+from edx_exams.apps.lti.lti_consumer_import import import_registrations
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool
-from edx_exams.apps.lti.succession import import_registrations
 from tests.factories import ProviderFactory
 from tests.lti.vendor import pem_of, private_pem_of, rsa_key
 
@@ -96,11 +96,11 @@ def test_the_earlier_services_own_database_is_taken_over() -> None:
     assert report.skipped == ["LTI configuration 4: not imported: its version is lti_1p1, and proctoring is LTI 1.3"]
     for number, config_id, client_id, kid, jwk_set in old:
         tool = LtiTool.objects.get(pk=number)
-        (published,) = keys.key_set(tool)["keys"]
+        (published,) = platform_keys.key_set(tool)["keys"]
         (before,) = json.loads(jwk_set)["keys"]
         assert (tool.config_id, tool.client_id, published["kid"]) == (uuid.UUID(config_id), client_id, kid)
         assert (published["n"], published["e"]) == (before["n"], before["e"])
-        assert keys.sign(tool, {})
+        assert platform_keys.sign(tool, {})
         assert tool.allowed_redirect_uris == [tool.launch_url]
     assert LtiTool.objects.get(pk=2).public_key.startswith("-----BEGIN PUBLIC KEY-----\n")
 
@@ -125,7 +125,7 @@ def test_11_keeps_keys_and_url_id_in_a_passport() -> None:
     assert len(import_registrations().taken) == 1
     tool = LtiTool.objects.get()
     assert (tool.pk, str(tool.config_id), tool.client_id) == (7, PASSPORT_ID, "client")
-    assert keys.key_set(tool)["keys"] == [keys.public_jwk(key.public_key(), "old-kid")]
+    assert platform_keys.key_set(tool)["keys"] == [platform_keys.public_jwk(key.public_key(), "old-kid")]
     assert tool.keyset_url == "https://v.example.com/jwks"
 
 
@@ -183,13 +183,13 @@ def test_uuids_and_pems_are_understood_however_they_are_written() -> None:
     tool = LtiTool.objects.get()
     assert str(tool.config_id) == CONFIG_ID
     assert tool.public_key == pem_of(rsa_key("vendor"))
-    assert keys.key_set(tool)["keys"] == [keys.public_jwk(key.public_key(), "old-kid")]
+    assert platform_keys.key_set(tool)["keys"] == [platform_keys.public_jwk(key.public_key(), "old-kid")]
 
 
 def test_a_key_that_was_never_made_is_made() -> None:
     fill(CONFIGURATION, {**ROW, "lti_1p3_internal_private_key_id": ""})
     import_registrations()
-    assert keys.sign(LtiTool.objects.get(), {})
+    assert platform_keys.sign(LtiTool.objects.get(), {})
 
 
 def test_what_was_switched_off_stays_off() -> None:
@@ -206,8 +206,8 @@ def test_what_was_switched_off_stays_off() -> None:
         ({"version": "lti_1p1"}, "lti_1p1"),
         ({"lti_1p3_internal_private_key": "text"}, "cannot be read"),
         ({"lti_1p3_client_id": ""}, "no client id"),
-        ({"config_id": "text"}, "no UUID"),
-        ({"lti_1p3_redirect_uris": "{"}, "no JSON"),
+        ({"config_id": "text"}, "not a valid UUID"),
+        ({"lti_1p3_redirect_uris": "{"}, "not valid JSON"),
     ],
 )
 def test_a_row_that_makes_no_tool_is_reported_and_the_others_are_taken(changes: dict[str, Any], why: str) -> None:
@@ -265,7 +265,7 @@ def test_migrate_takes_over_by_itself_and_once(capsys: pytest.CaptureFixture[str
 def test_before_all_is_migrated_nothing_is_imported_and_nothing_fails(capsys: pytest.CaptureFixture[str]) -> None:
     """`migrate core`, `migrate lti zero`: they too end in what runs after `migrate`."""
     fill(CONFIGURATION, ROW)
-    MigrationRecorder(connection).record_unapplied("lti", "0001_initial")
+    MigrationRecorder(connection).migration_qs.filter(app="lti").delete()
     emit_post_migrate_signal(verbosity=1, interactive=False, db="default")
     assert "LTI configuration" not in capsys.readouterr().out
     with pytest.raises(CommandError, match="run migrate"):
@@ -286,17 +286,19 @@ def test_a_private_key_and_its_id_come_from_one_place() -> None:
         ),
     )
     import_registrations()
-    assert keys.key_set(LtiTool.objects.get())["keys"] == [keys.public_jwk(passports.public_key(), "passport's kid")]
+    assert platform_keys.key_set(LtiTool.objects.get())["keys"] == [
+        platform_keys.public_jwk(passports.public_key(), "passport's kid")
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"lti_1p3_oidc_url": ""}, "it has no address to be launched at"),
-        ({"lti_1p3_redirect_uris": '["app:back"]'}, "one of its redirect URIs is no web address"),
+        ({"lti_1p3_redirect_uris": '["app:back"]'}, "one of its redirect URIs is not a valid web address"),
         ({"lti_1p3_tool_keyset_url": ""}, "neither a key set URL nor a public key"),
         ({"lti_1p3_tool_keyset_url": "http://v.example.com/jwks"}, "must begin with https://"),
-        ({"lti_1p3_tool_public_key": "-----BEGIN CERTIFICATE-----"}, "The public key is no RSA key"),
+        ({"lti_1p3_tool_public_key": "-----BEGIN CERTIFICATE-----"}, "The public key is not a valid RSA key"),
     ],
     ids=str,
 )
@@ -313,4 +315,4 @@ def test_an_imported_private_key_is_stored_encrypted() -> None:
     import_registrations()
     stored = LtiPlatformKey.objects.get().encrypted_private_key
     assert "PRIVATE" not in stored
-    assert load_pem_private_key(keys.encryption().decrypt(stored.encode()), None) is not None
+    assert load_pem_private_key(platform_keys.encryption().decrypt(stored.encode()), None) is not None

@@ -1,4 +1,4 @@
-"""Looking a server's name up, with an end to waiting: the operating system's own function has none."""
+"""Look-up of host names with a time-out: the operating system's own function has none."""
 
 import socket
 import threading

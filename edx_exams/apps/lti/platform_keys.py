@@ -29,7 +29,7 @@ _DERIVATION: Final = b"edx_exams.lti platform keys"
 
 
 class BadEncryptionKey(Exception):
-    """A setting holds something that is no Fernet key."""
+    """A setting holds something that is not a valid Fernet key."""
 
 
 class KeyLocked(Exception):
@@ -41,9 +41,9 @@ class KeyLocked(Exception):
 
 def encryption() -> MultiFernet:
     """
-    What encrypts private keys: the first key of `LTI_KEY_ENCRYPTION_KEYS` encrypts, all decrypt.
+    Return the cipher of private keys: the first key of `LTI_KEY_ENCRYPTION_KEYS` encrypts, all decrypt.
 
-    :raises BadEncryptionKey: one of them is no Fernet key
+    :raises BadEncryptionKey: one of them is not a valid Fernet key
     """
     return _encryption(tuple(settings.LTI_KEY_ENCRYPTION_KEYS) or (_derived(settings.SECRET_KEY),))
 
@@ -58,12 +58,12 @@ def _encryption(secrets: tuple[str, ...]) -> MultiFernet:
     try:
         return MultiFernet([Fernet(secret) for secret in secrets])
     except (ValueError, TypeError):
-        message = "LTI_KEY_ENCRYPTION_KEYS holds something that is no Fernet key (32 bytes, URL-safe base64)."
+        message = "LTI_KEY_ENCRYPTION_KEYS holds something that is not a valid Fernet key (32 bytes, URL-safe base64)."
         raise BadEncryptionKey(message) from None
 
 
 def can_open(key: LtiPlatformKey) -> bool:
-    """Whether we still have what opens this private key."""
+    """Tell whether one of the encryption keys decrypts this private key."""
     try:
         encryption().decrypt(key.encrypted_private_key.encode())
     except InvalidToken:

@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 ALGORITHMS: Final = ("RS256", "RS512")
 _SMALLEST_KEY: Final = 2048  # bits
 #: A vendor is asked no more often than this, whatever anybody sends us.
-ASK_AT_MOST_EVERY: Final = timedelta(minutes=1)
+MIN_FETCH_INTERVAL: Final = timedelta(minutes=1)
 #: After this we look whether the vendor has withdrawn a key.
-FRESH_FOR: Final = timedelta(hours=1)
+CACHE_TTL: Final = timedelta(hours=1)
 #: For so long we go on with the keys that we have while the vendor cannot be asked.
-GOOD_FOR: Final = timedelta(hours=24)
+STALE_TTL: Final = timedelta(hours=24)
 #: Seconds to wait for another request that is asking the vendor: while we have no key at all, and while we have some.
 _PATIENCE_WITHOUT_KEYS: Final = 6.0
 _PATIENCE: Final = 3.0
@@ -42,9 +42,9 @@ _MOST_KEYS: Final = 50
 
 def unverified_claims(message: str) -> Mapping[str, Any]:
     """
-    What a message says of itself, to find out whose key to try. Nothing of it may be believed yet.
+    Decode a message without verifying it, to find out whose key to try. Nothing in it may be trusted yet.
 
-    :raises Refused: it is no message
+    :raises Refused: it is not a valid message
     """
     if len(message) > _LONGEST_MESSAGE:
         raise _no_message()
@@ -59,7 +59,7 @@ def verified_claims(tool: LtiTool, message: str) -> Mapping[str, Any]:
     """
     The claims of a message that the tool has signed. Its times, issuer and audience are the caller's to judge.
 
-    :raises Refused: it is no message, or no key of the tool's has signed it
+    :raises Refused: it is not a valid message, or no key of the tool's has signed it
     """
     if len(message) > _LONGEST_MESSAGE:
         raise _no_message()
@@ -89,7 +89,7 @@ def _unverified(tool: LtiTool) -> Refused:
 
 
 def _no_message() -> Refused:
-    return Refused("The proctoring tool sent something that is no message of its kind.", "format")
+    return Refused("The proctoring tool sent a message that cannot be read.", "format")
 
 
 def _try(tool: LtiTool, message: str, kid: object) -> Mapping[str, Any] | None:
@@ -158,10 +158,10 @@ def pem_key(text: str) -> rsa.RSAPublicKey | None:
 def _current_key_set(tool: LtiTool) -> Mapping[str, Any]:
     """The key set that we have, looked up anew where it is old or missing, if the vendor can be asked."""
     age = _age_of_keys(tool)
-    if age is None or age > FRESH_FOR:
+    if age is None or age > CACHE_TTL:
         _look_up(tool)
         age = _age_of_keys(tool)
-    if tool.keyset is None or age is None or age > GOOD_FOR:
+    if tool.keyset is None or age is None or age > STALE_TTL:
         return {}
     return tool.keyset  # type: ignore[no-any-return]
 
@@ -177,7 +177,7 @@ def _look_up(tool: LtiTool) -> bool:
     :returns: whether there is a key set that is new to us
     """
     now = timezone.now()
-    is_due = Q(keyset_tried_at=None) | Q(keyset_tried_at__lte=now - ASK_AT_MOST_EVERY)
+    is_due = Q(keyset_tried_at=None) | Q(keyset_tried_at__lte=now - MIN_FETCH_INTERVAL)
     return _ask(tool, is_due, keyset_tried_at=now)
 
 
@@ -190,22 +190,22 @@ def _look_for_a_new_key(tool: LtiTool) -> bool:
     :returns: whether there is a key set that is new to us
     """
     now = timezone.now()
-    a_minute_ago = now - ASK_AT_MOST_EVERY
-    is_due = Q(keyset_asked_again_at=None) | Q(keyset_asked_again_at__lte=a_minute_ago)
+    a_minute_ago = now - MIN_FETCH_INTERVAL
+    is_due = Q(keyset_refetched_at=None) | Q(keyset_refetched_at__lte=a_minute_ago)
     does_answer = Q(keyset_tried_at__lte=a_minute_ago) | Q(keyset_fetched_at__gte=F("keyset_tried_at"))
-    return _ask(tool, is_due & does_answer, keyset_tried_at=now, keyset_asked_again_at=now)
+    return _ask(tool, is_due & does_answer, keyset_tried_at=now, keyset_refetched_at=now)
 
 
 def _ask(tool: LtiTool, may_be_asked: Q, **asked_at: datetime) -> bool:
     """Fetch the key set. However many requests, in however many processes, want to: one of them does."""
     this_tool = LtiTool.objects.filter(pk=tool.pk)
-    if not this_tool.filter(may_be_asked).update(**asked_at, keyset_asking_since=timezone.now()):
-        return _learn_from_others(tool)
+    if not this_tool.filter(may_be_asked).update(**asked_at, keyset_fetch_started_at=timezone.now()):
+        return _wait_for_concurrent_fetch(tool)
     try:
         key_set = fetch_key_set(tool.keyset_url)
     except FetchFailed as failure:
         log.warning("The key set of LTI tool %d could not be fetched: %s", tool.pk, failure)
-        this_tool.update(keyset_asking_since=None)
+        this_tool.update(keyset_fetch_started_at=None)
         return False
     _remember(tool, key_set, timezone.now())
     return True
@@ -215,13 +215,13 @@ def _remember(tool: LtiTool, key_set: dict[str, Any], now: datetime) -> None:
     tool.keyset = {"keys": key_set["keys"][:_MOST_KEYS]}
     tool.keyset_fetched_at = now
     LtiTool.objects.filter(pk=tool.pk, keyset_url=tool.keyset_url).update(
-        keyset=tool.keyset, keyset_fetched_at=now, keyset_asking_since=None
+        keyset=tool.keyset, keyset_fetched_at=now, keyset_fetch_started_at=None
     )
 
 
-def _learn_from_others(tool: LtiTool) -> bool:
+def _wait_for_concurrent_fetch(tool: LtiTool) -> bool:
     """
-    Whether another request has fetched a key set since we read the row. One that is asking now is waited for.
+    Tell whether another request has fetched a key set since we read the row. A fetch under way is waited for.
 
     Many learners may begin at once with a tool that is new here, or has just rotated its keys.
     """
@@ -229,10 +229,10 @@ def _learn_from_others(tool: LtiTool) -> bool:
     patience = _PATIENCE_WITHOUT_KEYS if known is None else _PATIENCE
     deadline = time.monotonic() + patience
     while True:
-        tool.refresh_from_db(fields=["keyset", "keyset_fetched_at", "keyset_asking_since"])
+        tool.refresh_from_db(fields=["keyset", "keyset_fetched_at", "keyset_fetch_started_at"])
         if tool.keyset_fetched_at != known:
             return True
-        since = tool.keyset_asking_since
+        since = tool.keyset_fetch_started_at
         someone_is_asking = since is not None and timezone.now() - since < timedelta(seconds=patience)
         if not someone_is_asking or time.monotonic() > deadline:
             return False
@@ -242,7 +242,7 @@ def _learn_from_others(tool: LtiTool) -> bool:
 def forget_key_set(tool: LtiTool) -> None:
     """Throw away what was fetched: from an address that has been changed since."""
     nothing: dict[str, None] = dict.fromkeys(
-        ("keyset", "keyset_fetched_at", "keyset_tried_at", "keyset_asked_again_at", "keyset_asking_since")
+        ("keyset", "keyset_fetched_at", "keyset_tried_at", "keyset_refetched_at", "keyset_fetch_started_at")
     )
     for name, value in nothing.items():
         setattr(tool, name, value)
@@ -250,12 +250,12 @@ def forget_key_set(tool: LtiTool) -> None:
 
 
 def known_problems(tool: LtiTool) -> list[str]:
-    """What keeps us from verifying this tool's messages, in words for the operator, as far as it is seen from here."""
+    """List problems that keep us from verifying this tool's messages, for the operator, without asking the vendor."""
     if not tool.keyset_url and not tool.public_key:
         return ["The tool has neither a key set URL nor a public key: nothing that it sends can be verified."]
     found = []
     if tool.public_key and not pem_key(tool.public_key):
-        found.append(f"The public key is no RSA key of at least {_SMALLEST_KEY} bits in PEM format.")
+        found.append(f"The public key is not a valid RSA key of at least {_SMALLEST_KEY} bits in PEM format.")
     if tool.keyset_url:
         try:
             address_of(tool.keyset_url)
@@ -265,7 +265,7 @@ def known_problems(tool: LtiTool) -> list[str]:
 
 
 def problems(tool: LtiTool) -> list[str]:
-    """What keeps us from verifying this tool's messages, in words for the operator. Asks the vendor now."""
+    """List problems that keep us from verifying this tool's messages, for the operator. Fetches the key set."""
     found = known_problems(tool)
     if not tool.keyset_url:
         return found

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from edx_exams.apps.router.client import Answer, legacy_client
+from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.exceptions import Unreachable
 from tests.router.legacy_lms import LegacyLms, answers
 from tests.router.test_client import at_once
@@ -76,7 +76,7 @@ def test_the_second_address_is_tried_while_there_is_time(
     settings.LEGACY_CONNECT_TIMEOUT = 0.6
     lms.behave = answers(200, {"a": 1})
     monkeypatch.setattr(socket, "getaddrinfo", finds(deaf_port, int(lms.url.rpartition(":")[2])))
-    assert legacy_client().ask("GET", STATUS) == Answer(200, {"a": 1})
+    assert legacy_client().ask("GET", STATUS) == LegacyResponse(200, {"a": 1})
 
 
 @pytest.mark.usefixtures("with_legacy_service")

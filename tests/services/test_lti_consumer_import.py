@@ -12,7 +12,7 @@ from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from edx_exams.apps.core.models import ProctoringProvider
-from edx_exams.apps.lti import keys
+from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool
 from tests.services.conftest import ServiceOn
 from tests.services.databases import Database, on_mariadb
@@ -90,7 +90,7 @@ class Imported:
         return self.database.alias
 
     def published(self, tool: LtiTool) -> list[tuple[str, str, str]]:
-        return [(key["kid"], key["n"], key["e"]) for key in keys.key_set(tool)["keys"]]
+        return [(key["kid"], key["n"], key["e"]) for key in platform_keys.key_set(tool)["keys"]]
 
 
 def old_registrations(mariadb: MariaDB, name: str) -> list[dict[str, Any]]:

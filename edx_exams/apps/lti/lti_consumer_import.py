@@ -1,5 +1,5 @@
 """
-Taking over the registrations of lti_consumer, the library on which the earlier service did LTI.
+Import of the registrations of lti_consumer, the library on which the earlier service did LTI.
 
 Its tables are read as they are, for the library is not installed, and by the columns that are there: up to 10.x all
 stands in one table, 11.x has moved six columns to a second one, and a database may be on its way between the two. A
@@ -18,7 +18,7 @@ from django.db import IntegrityError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from edx_exams.apps.core.models import ProctoringProvider
-from edx_exams.apps.lti import keys, toolkeys
+from edx_exams.apps.lti import platform_keys, tool_keys
 from edx_exams.apps.lti.models import LtiTool, is_web_address
 
 _CONFIGURATION: Final = "lti_consumer_lticonfiguration"
@@ -36,14 +36,14 @@ _Row = Mapping[str, Any]
 
 
 class Report(NamedTuple):
-    """What became of each row, in words."""
+    """Result for each row, in words."""
 
     taken: list[str]
     skipped: list[str]
     known: list[str]
 
     def news(self) -> Iterator[str]:
-        """What an operator has not been told at an earlier run."""
+        """Lines that an operator has not seen at an earlier run."""
         yield from self.taken
         yield from self.skipped
 
@@ -79,7 +79,7 @@ def import_registrations(*, using: str = "default") -> Report:
             report.known.append(f"{what}: is here already")
             continue
         try:
-            tool = _take_over(row, using)
+            tool = _import_row(row, using)
         except _Unusable as reason:
             report.skipped.append(f"{what}: not imported: {reason}")
         else:
@@ -94,7 +94,7 @@ def _tables(using: str) -> frozenset[str]:
 
 
 def _is_migrated(using: str) -> bool:
-    """Whether all migrations of this app are applied; `migrate` may have been told to stop before."""
+    """Tell whether all migrations of this app are applied; `migrate` may have been told to stop before."""
     loader = MigrationLoader(connections[using])
     return all(leaf in loader.applied_migrations for leaf in loader.graph.leaf_nodes(LtiTool._meta.app_label))
 
@@ -121,7 +121,7 @@ def _all(using: str, table: str) -> Iterable[dict[str, Any]]:
         return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
-def _take_over(row: _Row, using: str) -> LtiTool:
+def _import_row(row: _Row, using: str) -> LtiTool:
     """
     Make the tool of a row, with its platform key.
 
@@ -153,21 +153,21 @@ def _take_over(row: _Row, using: str) -> LtiTool:
     try:
         with transaction.atomic(using=using):
             tool.save(using=using, force_insert=True)
-            keys.store_key(tool, private_key, kid=row["lti_1p3_internal_private_key_id"] or None, using=using)
+            platform_keys.store_key(tool, private_key, kid=row["lti_1p3_internal_private_key_id"] or None, using=using)
     except IntegrityError:
         raise _Unusable("another tool has its client id or its config id") from None
     return tool
 
 
 def _notes(tool: LtiTool) -> Iterator[str]:
-    """What keeps an imported tool from being launched, or from being understood."""
+    """Problems that keep an imported tool from being launched or verified."""
     if not tool.is_enabled:
         yield "switched off as it was"
     if not tool.can_be_launched:
         yield "it has no address to be launched at"
     if not all(map(is_web_address, tool.allowed_redirect_uris)):
-        yield "one of its redirect URIs is no web address"
-    yield from (problem.rstrip(".") for problem in toolkeys.known_problems(tool))
+        yield "one of its redirect URIs is not a valid web address"
+    yield from (problem.rstrip(".") for problem in tool_keys.known_problems(tool))
 
 
 def _conflict(tool: LtiTool, using: str) -> str | None:
@@ -189,7 +189,7 @@ def _private_key(pem: str) -> rsa.RSAPrivateKey | None:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _Unusable("its private key cannot be read") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise _Unusable("its private key is no RSA key")
+        raise _Unusable("its private key is not an RSA key")
     return key
 
 
@@ -197,17 +197,17 @@ def _uuid(value: object) -> uuid.UUID:
     try:
         return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
     except ValueError:
-        raise _Unusable("its id for URLs is no UUID") from None
+        raise _Unusable("its id for URLs is not a valid UUID") from None
 
 
 def _redirect_uris(row: _Row) -> list[str]:
-    """What it lists; without a list, the launch URL and the one for deep linking."""
+    """Return the listed redirect URIs; without a list, the launch URL and the one for deep linking."""
     value = row.get("lti_1p3_redirect_uris")
     if isinstance(value, str | bytes):
         try:
             value = json.loads(value)
         except ValueError:
-            raise _Unusable("its redirect URIs are no JSON") from None
+            raise _Unusable("its redirect URIs are not valid JSON") from None
     if value and isinstance(value, list):
         return [uri for uri in value if isinstance(uri, str) and uri]
     both = (row["lti_1p3_launch_url"], row.get("lti_advantage_deep_linking_launch_url"))
