@@ -21,11 +21,13 @@ needs =
 endif
 BIN := $(dir $(PY))
 
-SOURCES := edx_exams sandbox tests docs setup.py manage.py
+SOURCES := edx_exams sandbox tests benchmarks docs setup.py manage.py
 MANAGE := $(PY) manage.py
 NOT_TRANSLATED := .venv build docs sandbox tests var
 # make test PYTEST_ARGS="-k allowance -x"
 PYTEST_ARGS ?=
+# make benchmark BENCHMARK_ARGS="--rounds 1 --only latest"
+BENCHMARK_ARGS ?=
 UPGRADE ?= --upgrade
 # Compiled in this order, for each builds on those before it.
 REQUIREMENTS := bootstrap base sandbox test quality doc services production
@@ -51,7 +53,7 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-faults services.up services.down test-e2e quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
 FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e -n auto --maxprocesses=4
 
@@ -77,6 +79,9 @@ services.down: $(call needs,services) ## end them; what is in them stays
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
+
+benchmark: $(call needs,services) ## requests a second of each endpoint, as a ratio to the least that Django costs
+	@$(PY) -m benchmarks.throughput --csv docs/performance/throughput.csv $(BENCHMARK_ARGS)
 
 quality: lint types imports migrations_check pii_check ## style, types, layers, migrations, privacy annotations
 

@@ -29,16 +29,16 @@ def _seconds(client: Any, path: str, **query: str) -> tuple[float, int]:
 
 def measure() -> None:
     """Break things one by one, and print what is seen."""
-    from django.conf import settings  # noqa: PLC0415  (Django is set up by now)
-    from rest_framework.test import APIClient  # noqa: PLC0415
+    from django.conf import settings
+    from rest_framework.test import APIClient
 
-    from edx_exams.apps.router import client as router_client  # noqa: PLC0415
-    from tests import tokens  # noqa: PLC0415
-    from tests.conftest import person  # noqa: PLC0415
-    from tests.factories import UserFactory, submitted_attempt  # noqa: PLC0415
-    from tests.router import legacy_lms  # noqa: PLC0415
-    from tests.router.test_faults import FAULTS, Fault  # noqa: PLC0415
-    from tests.router.test_forwarding import EXAM, LATEST  # noqa: PLC0415
+    from edx_exams.apps.router import client as router_client
+    from tests import tokens
+    from tests.conftest import person
+    from tests.factories import UserFactory, submitted_attempt
+    from tests.router import legacy_lms
+    from tests.router.test_faults import FAULTS, Fault
+    from tests.router.test_forwarding import EXAM, LATEST
 
     settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": tokens.public_jwk_set()}
     settings.LEGACY_EXAMS_ENABLED = True
@@ -73,7 +73,7 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m benchmarks.legacy", description=__doc__).parse_args()
     django.setup()
     logging.disable()
-    from django.test.utils import setup_databases, teardown_databases  # noqa: PLC0415
+    from django.test.utils import setup_databases, teardown_databases
 
     databases = setup_databases(verbosity=0, interactive=False)
     try:

@@ -38,13 +38,13 @@ class Statements:
 
 def measure(courses: int, events: int, bus: MockBus) -> None:
     """Fill the outbox and empty it."""
-    from django.conf import settings  # noqa: PLC0415  (Django is set up by now)
-    from django.db import connection  # noqa: PLC0415
+    from django.conf import settings
+    from django.db import connection
 
-    from edx_exams.apps.events.models import OutboxEvent, OutboxState  # noqa: PLC0415
-    from edx_exams.apps.events.publishers.kafka import KafkaPublisher  # noqa: PLC0415
-    from edx_exams.apps.events.relay import Relay  # noqa: PLC0415
-    from tests.events.owed import unsaved  # noqa: PLC0415
+    from edx_exams.apps.events.models import OutboxEvent, OutboxState
+    from edx_exams.apps.events.publishers.kafka import KafkaPublisher
+    from edx_exams.apps.events.relay import Relay
+    from tests.events.owed import unsaved
 
     for name, value in bus.settings.items():
         setattr(settings, name, value)

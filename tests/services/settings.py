@@ -21,6 +21,10 @@ if "EXAMS_TEST_KAFKA" in os.environ:
     EVENT_BUS_RELAY_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_RELAY_OPTIONS", "{}"))
     EVENT_BUS_TOPIC_PREFIX = os.environ.get("EXAMS_TEST_TOPIC_PREFIX", "")
 
+if "EXAMS_TEST_LMS" in os.environ:
+    LEGACY_EXAMS_ENABLED = True
+    LMS_ROOT_URL = os.environ["EXAMS_TEST_LMS"]
+
 if "EXAMS_TEST_ROLL_BACK" in os.environ:
     MIDDLEWARE = ["tests.services.rollback.RollBack", *SERVICE_MIDDLEWARE]
 

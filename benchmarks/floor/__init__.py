@@ -1,0 +1,1 @@
+"""The floor: the least that an authenticated Django REST endpoint costs."""
