@@ -263,8 +263,12 @@ SWEEP_BATCH_SIZE = 100
 # Events
 EXAM_ATTEMPT_EVENTS_KAFKA_TOPIC_NAME = "learning-exam-attempt-lifecycle"
 EVENT_BUS_PRODUCER = "edx_exams.apps.events.producer.OutboxProducer"
-#: The relay's way out: `kafka`, `redis`, `log`, or a publisher's dotted name; None is Kafka where it is configured.
+#: The relay's publisher: `kafka`, `redis`, `log` or a dotted name; None is Kafka where it is configured, else `log`.
 EVENT_BUS_RELAY_PRODUCER: str | None = None
+#: Events that the relay reads from the outbox at once, at most.
+EVENT_BUS_RELAY_BATCH_SIZE = 500
+#: Seconds between two polls of the outbox.
+EVENT_BUS_RELAY_INTERVAL = 0.5
 #: Options of librdkafka for the relay's producer.
 EVENT_BUS_RELAY_KAFKA_OPTIONS: dict[str, Any] = {}
 #: Days for which events are kept after the bus has them.

@@ -1,8 +1,8 @@
 """
-What operators' configurations say of the event bus, and what the service makes of it.
+Adapts operators' settings of the event bus to this service.
 
-Configurations of Open edX services name the bus's own producer and consumer. Here the producer belongs to the relay,
-for requests write into the outbox; and of Kafka's consumer there is a child that loses nothing.
+They name the bus library's own producer and consumer. Here the producer belongs to the relay, because requests write
+into the outbox; and the consumer is replaced by our subclass, which loses no message.
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ _LIBRARY_KAFKA_CONSUMERS: Final = frozenset(
 )
 
 
-def put_in_place(settings: dict[str, Any]) -> None:
+def apply_event_bus_overrides(settings: dict[str, Any]) -> None:
     """
     Move an operator's producer to the relay, install ours, and put our Kafka consumer in the place of the library's.
 

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from edx_exams.logs import logging_configuration
 from edx_exams.settings.base import *  # noqa: F403
 from edx_exams.settings.base import INSTALLED_APPS
-from edx_exams.settings.event_bus import put_in_place
+from edx_exams.settings.event_bus import apply_event_bus_overrides
 
 #: Dictionaries that the file need not repeat in full.
 MERGED = ("JWT_AUTH", "EDX_DRF_EXTENSIONS", "TOKEN_SIGNING")
@@ -51,7 +51,7 @@ for _name in MERGED:
 for _name in UNPACKED:
     globals().update(_file.pop(_name, None) or {})
 globals().update(_file)
-put_in_place(globals())
+apply_event_bus_overrides(globals())
 
 # Migrations run under a database account of their own.
 for _field in ("USER", "PASS", "ENGINE", "NAME", "HOST", "PORT"):

@@ -239,9 +239,9 @@ def test_on_the_wire_a_new_group_reads_from_the_beginning_and_commits_what_is_do
     [
         ({"EVENT_BUS_CONSUMER": None}, "EVENT_BUS_CONSUMER is not set"),
         ({"EVENT_BUS_CONSUMER": "no.such.Consumer"}, "No module named 'no'"),
-        ({"EVENT_BUS_CONSUMER": "builtins.dict"}, "makes no EventBusConsumer"),
-        ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None}, "where is the schema registry"),
-        ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "where is Kafka"),
+        ({"EVENT_BUS_CONSUMER": "builtins.dict"}, "is not an EventBusConsumer"),
+        ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None}, "SCHEMA_REGISTRY_URL is not set"),
+        ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Cannot configure event-bus-kafka")

@@ -1,4 +1,4 @@
-"""What becomes of a message: handled, put aside with its reason, or tried later. Real bytes, schemas over real HTTP."""
+"""A message is handled, stored as a failed event with its reason, or tried later. Real bytes, schemas over HTTP."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from edx_exams.apps.core.exceptions import DatabaseBusy
 from edx_exams.apps.core.models import CourseStaffRole, User
 from edx_exams.apps.events import failed_events
 from edx_exams.apps.events.admin import RETRIES_AT_ONCE
-from edx_exams.apps.events.incoming import Incoming, TryLater, Unusable, handle
+from edx_exams.apps.events.incoming import Incoming, PermanentError, RetryableError, handle
 from edx_exams.apps.events.models import FailedEvent, OutboxEvent
 from edx_exams.apps.events.registry import registry_client
 from tests.conftest import CountStatements
@@ -53,8 +53,8 @@ def receive(registry: SchemaRegistry) -> Callable[[Incoming], FailedEvent | None
     def do(incoming: Incoming) -> FailedEvent | None:
         try:
             handle(incoming, registry_client())
-        except Unusable as error:
-            return failed_events.put_aside(incoming, error)
+        except PermanentError as error:
+            return failed_events.dead_letter(incoming, error)
         return None
 
     return do
@@ -101,7 +101,7 @@ BAD: dict[str, tuple[Callable[[], Incoming], str]] = {
     "a tombstone": (lambda: EVENT.incoming(value=None), "tombstone"),
     "of an unknown schema": (
         lambda: EVENT.incoming(value=b"\0" + (999_999).to_bytes(4) + EVENT.value()[5:]),
-        "does not know the schema",
+        "does not have the schema",
     ),
     "of a malformed course": (
         lambda: EVENT.incoming(value=EVENT.value().replace(b"course-v1:", b"course/v1:")),
@@ -113,10 +113,10 @@ BAD: dict[str, tuple[Callable[[], Incoming], str]] = {
         lambda: EVENT.incoming(headers=(*EVENT.headers, ("ce_type", b"x"))),
         "2 headers ce_type",
     ),
-    "with a null ce_type": (lambda: EVENT.incoming(headers=with_header(EVENT, "ce_type", None)), "ce_type is no event"),
-    "with a ce_type that is no text": (
+    "with a null ce_type": (lambda: EVENT.incoming(headers=with_header(EVENT, "ce_type", None)), "not an event type"),
+    "with a ce_type that is not text": (
         lambda: EVENT.incoming(headers=with_header(EVENT, "ce_type", b"\xff")),
-        "ce_type is no event",
+        "not an event type",
     ),
     "without ce_id": (lambda: EVENT.incoming(headers=without(EVENT, "ce_id")), "ce_id is missing"),
     "with a ce_id that is none": (lambda: EVENT.incoming(headers=with_header(EVENT, "ce_id", b"7")), "malformed"),
@@ -126,7 +126,7 @@ BAD: dict[str, tuple[Callable[[], Incoming], str]] = {
     ),
     "of an unheard-of type": (
         lambda: EVENT.incoming(headers=with_header(EVENT, "ce_type", b"org.example.unheard.of.v1")),
-        "ce_type is no event",
+        "not an event type",
     ),
     "for a name of 300 characters": (lambda: added(username="a" * 300).incoming(), "username cannot be stored"),
     "for an id out of bounds": (lambda: added(lms_user_id=2**40).incoming(), "LMS user id cannot be stored"),
@@ -186,7 +186,7 @@ def test_delivered_again_it_is_the_same_row(receive: Receive) -> None:
     first, second = receive(incoming), receive(incoming)
     assert first == second
     row = FailedEvent.objects.get()
-    assert (row.tries, row.state) == (2, "failed")
+    assert (row.delivery_attempts, row.state) == (2, "failed")
 
 
 def test_another_message_at_the_same_place_of_a_new_topic_is_another_row(receive: Receive) -> None:
@@ -210,7 +210,7 @@ def test_a_registry_that_hangs_is_a_reason_to_try_later(
     registry.hang()
     patience = settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT
     settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT = HANGS_FOR
-    with pytest.raises(TryLater, match="did not answer"):
+    with pytest.raises(RetryableError, match="did not answer"):
         receive(incoming)
     settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT = patience
     registry.recover()
@@ -221,7 +221,7 @@ def test_a_registry_that_hangs_is_a_reason_to_try_later(
 def test_a_registry_that_is_down_is_a_reason_to_try_later(receive: Receive, settings: Settings) -> None:
     incoming = added().incoming()
     settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = "http://127.0.0.1:9"
-    with pytest.raises(TryLater, match="did not answer"):
+    with pytest.raises(RetryableError, match="did not answer"):
         receive(incoming)
 
 
@@ -237,7 +237,7 @@ def test_a_wrong_address_is_not_taken_for_an_unknown_schema(receive: Receive, se
     with HTTPServer(("127.0.0.1", 0), NoRegistry) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = f"http://127.0.0.1:{server.server_port}"
-        with pytest.raises(TryLater, match="HTTP status 404"):
+        with pytest.raises(RetryableError, match="HTTP status 404"):
             receive(incoming)
         server.shutdown()
 
@@ -256,7 +256,7 @@ def test_a_database_that_is_away_is_a_reason_to_try_later(
     error: Exception, receive: Receive, failing_with: Callable[[Exception], None]
 ) -> None:
     failing_with(error)
-    with pytest.raises(TryLater):
+    with pytest.raises(RetryableError):
         receive(added().incoming())
     assert not FailedEvent.objects.exists()
 
@@ -290,12 +290,12 @@ def test_a_message_tried_again_after_its_cause_is_gone_is_handled(
     COURSE_ACCESS_ROLE_ADDED.connect(boom)
     row = receive(added().incoming())
     assert row is not None
-    with pytest.raises(Unusable):
+    with pytest.raises(PermanentError):
         failed_events.retry(row)
     COURSE_ACCESS_ROLE_ADDED.disconnect(boom)
     failed_events.retry(row)
     row.refresh_from_db()
-    assert (row.state, row.tries) == ("handled", 3)
+    assert (row.state, row.delivery_attempts) == ("handled", 3)
     assert CourseStaffRole.objects.exists()
 
 
@@ -324,8 +324,8 @@ def test_messages_that_hold_a_persons_data_are_found_readable_or_not(receive: Re
     receive(whole.incoming())
     receive(Incoming(**{**vars(truncated), "value": truncated.value[:-20]}))
     receive(added(username="linus", lms_user_id=2**40).incoming(offset=2))
-    assert [row.kafka_offset for row in failed_events.mentioning("grace")] == [0, 1]
-    assert [row.kafka_offset for row in failed_events.mentioning("", "g@example.com")] == [0]
+    assert [row.kafka_offset for row in failed_events.find_containing("grace")] == [0, 1]
+    assert [row.kafka_offset for row in failed_events.find_containing("", "g@example.com")] == [0]
 
 
 @pytest.fixture
@@ -361,7 +361,7 @@ def test_the_admin_tries_again_and_discards(receive: Receive, operator: Client) 
     User.objects.filter(username="ada").delete()
     receive(added().incoming(value=b"garbage"))
     fixed = added().incoming(offset=1)
-    failed_events.put_aside(fixed, Unusable("as if its handler had had a mistake"))
+    failed_events.dead_letter(fixed, PermanentError("as if its handler had had a mistake"))
     address = reverse("admin:events_failedevent_changelist")
     rows = list(FailedEvent.objects.values_list("pk", flat=True))
     page = operator.post(address, {"action": "retry", "_selected_action": rows}, follow=True)
@@ -376,7 +376,7 @@ def test_the_admin_stops_trying_while_the_registry_is_away(
 ) -> None:
     settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT = HANGS_FOR
     for n in range(3):
-        failed_events.put_aside(added().incoming(offset=n), Unusable("whatever"))
+        failed_events.dead_letter(added().incoming(offset=n), PermanentError("whatever"))
     registry.hang()
     rows = list(FailedEvent.objects.values_list("pk", flat=True))
     assert len(rows) < RETRIES_AT_ONCE

@@ -16,7 +16,7 @@ from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.kafka import KafkaPublisher
 from edx_exams.apps.events.publishers.log import LogPublisher
 from edx_exams.apps.events.publishers.redis import RedisPublisher
-from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, put_in_place
+from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, apply_event_bus_overrides
 from tests.events.owed import TOPIC, event_data
 from tests.factories import UserFactory, submitted_attempt
 
@@ -53,7 +53,7 @@ def test_the_buss_own_classes_are_put_where_they_belong(
     theirs: dict[str, Any], relay_producer: str | None, consumer: str
 ) -> None:
     settings = {"EVENT_BUS_PRODUCER": OUTBOX_PRODUCER, "EVENT_BUS_RELAY_PRODUCER": None, **theirs}
-    put_in_place(settings)
+    apply_event_bus_overrides(settings)
     assert settings["EVENT_BUS_PRODUCER"] == OUTBOX_PRODUCER
     assert settings["EVENT_BUS_RELAY_PRODUCER"] == relay_producer
     assert settings["EVENT_BUS_CONSUMER"] == consumer

@@ -14,10 +14,10 @@ from openedx_events.learning.signals import (
 )
 from pytest_django import Settings
 
+from edx_exams.apps.events.deserialization import deserialize
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from edx_exams.apps.events.publishers.kafka import KafkaPublisher
 from edx_exams.apps.events.relay import Relay
-from edx_exams.apps.events.restore import restored
 from tests.events.owed import KEY_FIELD, TOPIC, due_now, owe, owe_many
 from tests.factories import UserFactory
 from tests.mockbus import MockBus
@@ -60,7 +60,7 @@ def test_key_value_headers_and_subjects_are_the_librarys(
         owe(1, learner=learner, requesting_user=staff if signal is EXAM_ATTEMPT_RESET else None, signal=signal)
     rows = list(OutboxEvent.objects.order_by("pk"))
     stock = create_producer()
-    for event in map(restored, rows):
+    for event in map(deserialize, rows):
         stock.send(
             signal=event.signal,
             topic=TOPIC,
@@ -111,7 +111,7 @@ class TestTheRegistry:
         begun = time.monotonic()
         Relay(publisher).run_once()
         assert time.monotonic() - begun < 2
-        assert set(OutboxEvent.objects.values_list("state", "attempts")) == {(OutboxState.pending, 1)}
+        assert set(OutboxEvent.objects.values_list("state", "delivery_attempts")) == {(OutboxState.pending, 1)}
         assert all("schema registry" in error for error in OutboxEvent.objects.values_list("last_error", flat=True))
 
     @pytest.mark.usefixtures("kafka")
@@ -127,7 +127,7 @@ class TestTheRegistry:
         due_now()
         Relay(publisher).run_once()
         event.refresh_from_db()
-        assert (event.state, event.attempts) == (OutboxState.published, 2)
+        assert (event.state, event.delivery_attempts) == (OutboxState.published, 2)
         publisher.close()
 
     def test_it_is_not_needed_for_schemas_that_it_was_told_of(
@@ -152,7 +152,7 @@ def test_a_broker_that_is_away_leaves_the_event_in_the_outbox_with_the_reason(
     Relay(publisher).run_once()
     publisher.close()
     event.refresh_from_db()
-    assert (event.state, event.attempts) == (OutboxState.pending, 1)
+    assert (event.state, event.delivery_attempts) == (OutboxState.pending, 1)
     assert "timed out" in event.last_error
 
 

@@ -115,7 +115,7 @@ class TestWhenTheBusRefuses:
         events = [owe(1), owe(1), owe(1)]
         relay_once(refuses_course_1)
         assert refuses_course_1.tries == 1
-        assert [row(event).attempts for event in events] == [1, 0, 0]
+        assert [row(event).delivery_attempts for event in events] == [1, 0, 0]
 
     def test_a_course_with_many_events_does_not_hide_the_others(self, refuses_course_1: MemoryPublisher) -> None:
         owe_many(courses=2, events=60)
@@ -207,7 +207,7 @@ class TestPeopleWithoutLMSUserId:
         learner = UserFactory.create(lms_user_id=None)
         submitted = owe(1, learner=learner)
         relay = Relay(bus)
-        relay._turn()
+        relay.run_iteration()
         learner.lms_user_id = 4711
         learner.save()
         reset = owe(1, learner=learner, requesting_user=learner, signal=EXAM_ATTEMPT_RESET)
@@ -224,21 +224,21 @@ class TestPeopleWithoutLMSUserId:
 
 class TestOneRelayAtATime:
     def test_a_spare_sends_nothing(self, bus: MemoryPublisher) -> None:
-        active, spare = Relay(MemoryPublisher()), Relay(bus)
-        active._turn()
+        active, standby = Relay(MemoryPublisher()), Relay(bus)
+        active.run_iteration()
         owe()
-        assert not spare._lease.acquire()
+        assert not standby._lease.acquire()
         assert bus.tries == 0
 
     def test_a_relay_that_ends_lets_a_spare_begin_at_once(self, bus: MemoryPublisher) -> None:
         relay_once(MemoryPublisher())
         owe()
-        spare = Relay(bus)
-        assert spare._lease.acquire()
+        standby = Relay(bus)
+        assert standby._lease.acquire()
 
     def test_a_lease_that_ran_out_is_still_ours_if_nobody_took_it(self, bus: MemoryPublisher) -> None:
         relay = Relay(bus)
-        relay._turn()
+        relay.run_iteration()
         take_lease_away()
         relay._lease.renew()
         assert not Relay(bus)._lease.acquire()
@@ -247,12 +247,12 @@ class TestOneRelayAtATime:
         events = [owe(1), owe(1)]
         paused_bus, bus = MemoryPublisher(holds=True), MemoryPublisher()
         paused, successor = Relay(paused_bus), Relay(bus)
-        paused._turn()
+        paused.run_iteration()
         take_lease_away()
-        successor._turn()
+        successor.run_iteration()
         paused_bus.acknowledge()
         before = list(OutboxEvent.objects.values())
-        paused._turn()
+        paused.run_iteration()
         assert list(OutboxEvent.objects.values()) == before
         assert paused_bus.tries == 1
         successor.run_once()
@@ -262,7 +262,7 @@ class TestOneRelayAtATime:
         owe(1)
         bus = MemoryPublisher(holds=True)
         relay = Relay(bus)
-        relay._turn()
+        relay.run_iteration()
         monkeypatch.setattr(relay._lease, "_send_until", time.monotonic())
         bus.acknowledge()
         assert bus.events == []
@@ -290,19 +290,19 @@ class TestTheDatabase:
         event = owe()
         relay = Relay(bus)
         fails.set()
-        relay._turn()
+        relay.run_iteration()
         with pytest.raises(OperationalError):
-            relay._turn()
+            relay.run_iteration()
         fails.clear()
-        relay._turn()
+        relay.run_iteration()
         assert row(event).state == OutboxState.published
         assert len(bus.events) == 1
 
     def test_nothing_owed_costs_one_statement_a_look(self, bus: MemoryPublisher, at_most: CountStatements) -> None:
         relay = Relay(bus, interval=0.01)
-        relay._turn()
+        relay.run_iteration()
         with at_most(1):
-            relay._turn()
+            relay.run_iteration()
 
     @pytest.mark.parametrize(("courses", "events"), [(1, 60), (60, 3), (200, 1)])
     def test_a_backlog_costs_at_most_three_statements_an_event(
@@ -330,7 +330,7 @@ class TestItsEnd:
         event = owe()
         bus = MemoryPublisher(holds=True)
         relay = Relay(bus)
-        relay._turn()
+        relay.run_iteration()
         relay.stop()
         late = threading.Timer(0.2, bus.acknowledge)
         late.start()
@@ -346,7 +346,7 @@ class TestItsEnd:
         monkeypatch.setattr(relay_module, "_STUCK_SECONDS", 0.0)
         owe()
         relay = Relay(MemoryPublisher(holds=True))
-        relay._turn()
+        relay.run_iteration()
         with pytest.raises(PublisherStuck):
             relay.run()
 

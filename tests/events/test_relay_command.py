@@ -48,12 +48,12 @@ def test_what_could_not_be_sent_is_no_success() -> None:
         call_command("relay_events", "--once")
 
 
-def test_a_second_relay_says_that_one_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_relay_says_that_one_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay_module, "LEASE_SECONDS", 0.0)
-    monkeypatch.setattr(relay_module, "SPARE_SECONDS", 0.1)
+    monkeypatch.setattr(relay_module, "STANDBY_SECONDS", 0.1)
     event = owe()
     assert Lease().acquire()
-    with pytest.raises(CommandError, match="Another relay is at work"):
+    with pytest.raises(CommandError, match="Another relay is active"):
         call_command("relay_events", "--once")
     event.refresh_from_db()
     assert event.state == OutboxState.pending
@@ -69,7 +69,7 @@ def test_senseless_arguments_are_refused(arguments: tuple[str, ...]) -> None:
     ("configuration", "complaint"),
     [
         ({"EVENT_BUS_RELAY_PRODUCER": "no.such.publisher"}, "cannot be imported"),
-        ({"EVENT_BUS_RELAY_PRODUCER": "json.dumps"}, "is no publisher"),
+        ({"EVENT_BUS_RELAY_PRODUCER": "json.dumps"}, "is not a publisher"),
         ({"EVENT_BUS_RELAY_PRODUCER": "kafka"}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS and .*REGISTRY_URL"),
         ({"EVENT_BUS_RELAY_PRODUCER": "redis"}, "EVENT_BUS_REDIS_CONNECTION_URL"),
         (

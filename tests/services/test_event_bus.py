@@ -261,7 +261,7 @@ def test_no_message_stops_the_consumer_or_is_lost(
     again = consume()
     say(added(username="after"))
     wait_until(lambda: ("after", added().course_id, "staff") in roles(frail_database), "the next message is handled")
-    assert set(rows.values_list("tries", flat=True)) == {1}, "they were committed"
+    assert set(rows.values_list("delivery_attempts", flat=True)) == {1}, "they were committed"
     assert again.terminate() == 0
 
 

@@ -44,7 +44,7 @@ COURSES: Final = 20
 ATTEMPTS: Final = 300
 HEALTHY_ATTEMPTS: Final = 100
 WORKERS: Final = 4
-#: Seconds within which a spare is at work after the active relay was killed.
+#: Seconds within which a standby is at work after the active relay was killed.
 TAKE_OVER_SECONDS: Final = 10.0
 #: What the median of the API's latency may become, in multiples of the healthy one.
 SLOWER: Final = 2.0
@@ -156,14 +156,14 @@ def relay_killed(stage: Stage) -> None:
 
 
 def active_relay_killed(stage: Stage) -> None:
-    """A spare takes over, and another comes in its place."""
+    """A standby takes over, and another comes in its place."""
     took = []
     for _ in range(max(KILLS // 2, 2)):
         stage.relays.kill(_active(stage))
         began = time.monotonic()
-        wait_until(lambda: stage.relays.active is not None, "a spare has the lease")
+        wait_until(lambda: stage.relays.active is not None, "a standby has the lease")
         sent = _published(stage)
-        wait_until(lambda: _published(stage) > sent, "the spare sends")  # noqa: B023
+        wait_until(lambda: _published(stage) > sent, "the standby sends")  # noqa: B023
         took.append(time.monotonic() - began)
         stage.relays.add()
     stage.notes.append("take-over: " + ", ".join(f"{seconds:.1f}" for seconds in took) + " s")

@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 from pytest_django import Settings
 
+from edx_exams.apps.events.deserialization import deserialize
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from edx_exams.apps.events.publishers.redis import RedisPublisher
 from edx_exams.apps.events.relay import Relay
-from edx_exams.apps.events.restore import restored
 from tests.events.owed import KEY_FIELD, TOPIC, due_now, owe, owe_many
 from tests.services.mariadb import HOST, free_port
 
@@ -91,7 +91,7 @@ def publisher(redis: Redis) -> Iterator[RedisPublisher]:
 
 
 def test_entries_are_those_of_the_librarys_own_producer(publisher: RedisPublisher, redis: Redis) -> None:
-    event = restored(owe())
+    event = deserialize(owe())
     stock: Any = redis_bus.create_producer()
     stock.send(
         signal=event.signal,
@@ -117,7 +117,7 @@ def test_a_server_that_is_down_leaves_the_event_in_the_outbox(publisher: RedisPu
     redis.stop()
     Relay(publisher).run_once()
     event.refresh_from_db()
-    assert (event.state, event.attempts) == (OutboxState.pending, 1)
+    assert (event.state, event.delivery_attempts) == (OutboxState.pending, 1)
     assert "ConnectionError" in event.last_error
     redis.start()
     time.sleep(1.1)  # so long is a server that failed left alone

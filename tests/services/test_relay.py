@@ -69,9 +69,9 @@ def test_a_relay_that_is_told_to_end_exits_0_and_its_spare_begins_at_once(
 ) -> None:
     active = start()
     wait_until(lambda: active.holds_the_lease(frail_database), "a relay is at work")
-    spare = start()
+    standby = start()
     assert active.end() == 0
-    assert wait_until(lambda: spare.holds_the_lease(frail_database), "the spare is at work") < 2.5
+    assert wait_until(lambda: standby.holds_the_lease(frail_database), "the standby is at work") < 2.5
 
 
 def test_an_event_leaves_within_a_second_of_its_commit(start: Start, frail_database: Database) -> None:
@@ -87,14 +87,14 @@ def test_a_relay_that_was_paused_for_longer_than_its_lease_stands_back(
 ) -> None:
     paused = start()
     wait_until(lambda: paused.holds_the_lease(frail_database), "a relay is at work")
-    spare = start()
+    standby = start()
     paused.send_signal(signal.SIGSTOP)
-    wait_until(lambda: spare.holds_the_lease(frail_database), "the spare is at work")
+    wait_until(lambda: standby.holds_the_lease(frail_database), "the standby is at work")
     owe(frail_database, courses=5, events=10)
     paused.send_signal(signal.SIGCONT)
     wait_until(lambda: not unsent(frail_database), "everything is sent")
     time.sleep(2)
-    assert spare.holds_the_lease(frail_database)
+    assert standby.holds_the_lease(frail_database)
     assert assert_complete_and_in_order(frail_database, output) == 0
     assert "Another relay has taken over" in output.read_text(encoding="utf-8")
 

@@ -1,6 +1,8 @@
-"""What our management commands have in common."""
+"""Helpers of management commands."""
 
+import signal
 from argparse import RawDescriptionHelpFormatter
+from collections.abc import Callable
 from typing import Any, override
 
 from django.core.management.base import BaseCommand
@@ -16,3 +18,13 @@ class CommandWithExamples(BaseCommand):
         return super().create_parser(
             prog_name, subcommand, epilog=self.examples, formatter_class=RawDescriptionHelpFormatter, **kwargs
         )
+
+
+def on_termination(stop: Callable[[], None]) -> None:
+    """
+    Call `stop` on SIGTERM and SIGINT, so that the command ends after its current work. To be called in the main thread.
+
+    :param stop: only sets a flag or wakes a thread; it may interrupt any line of the main thread
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())

@@ -1,4 +1,4 @@
-"""The event bus in the admin: what is owed, what went out, and what came in and failed, and why."""
+"""The event bus in the admin: events of the outbox, failed events, the relay's lease and role changes."""
 
 from typing import Final, cast, override
 
@@ -14,7 +14,7 @@ from django.utils.timesince import timesince
 from edx_exams.apps.core.admin_base import ActionsOnlyAdmin, ReadOnlyAdmin
 from edx_exams.apps.core.models import User
 from edx_exams.apps.events import failed_events, outbox
-from edx_exams.apps.events.incoming import TryLater, Unusable
+from edx_exams.apps.events.incoming import PermanentError, RetryableError
 from edx_exams.apps.events.models import FailedEvent, FailedEventState, OutboxEvent, OutboxState, RelayLease, RoleChange
 
 #: Failed events that one request tries again: a request must end.
@@ -29,9 +29,9 @@ class OutboxActionForm(ActionForm):
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ActionsOnlyAdmin):
-    """Events on their way. They are looked at, not edited: an event tells of something that happened."""
+    """Events of the outbox. Read only: an event tells of something that happened."""
 
-    list_display = ("created", "state", "event_type", "course", "age", "attempts", "next_try", "last_error")
+    list_display = ("created", "state", "event_type", "course", "age", "delivery_attempts", "next_try", "last_error")
     list_filter = ("state", "event_type")
     search_fields = ("key", "event_type", "last_error")
     ordering = ("-pk",)
@@ -40,17 +40,17 @@ class OutboxEventAdmin(ActionsOnlyAdmin):
 
     @admin.display(description="course", ordering="key")
     def course(self, event: OutboxEvent) -> str:
-        """The key."""
+        """Return the key."""
         return event.key
 
     @admin.display(description="age")
     def age(self, event: OutboxEvent) -> str:
-        """For how long the event was owed, or is."""
+        """Return the time until the event was published, or until now."""
         return timesince(event.created, event.published_at)
 
     @admin.action(description="Try to send the selected events now", permissions=["change"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> None:
-        """Those that wait for their next try, and those that failed for good."""
+        """Make pending and failed events due now."""
         count = outbox.try_again(queryset)
         self.message_user(request, f"{count} events are due now. Published and waiting ones stay as they are.")
 
@@ -73,14 +73,14 @@ class OutboxEventAdmin(ActionsOnlyAdmin):
 
 @admin.register(RelayLease)
 class RelayLeaseAdmin(ReadOnlyAdmin):
-    """Which relay is at work."""
+    """The active relay."""
 
     list_display = ("name", "holder", "term", "expires")
 
 
 @admin.register(RoleChange)
 class RoleChangeAdmin(ReadOnlyAdmin):
-    """The latest news of each course role. One that is wrong, as from a clock that was, may be deleted."""
+    """The latest change of each course role. One that is wrong, as from a wrong clock, may be deleted."""
 
     list_display = ("user", "course_id", "role", "changed")
     list_filter = ("role",)
@@ -95,10 +95,11 @@ class RoleChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(FailedEvent)
 class FailedEventAdmin(ActionsOnlyAdmin):
-    """Messages that could not be handled. Lists and words name nobody; the message itself is on its own page."""
+    """Messages that could not be handled. The list holds no personal data; the message itself is on its own page."""
 
     list_display = (
-        "created", "topic", "kafka_partition", "kafka_offset", "event_type", "state", "error", "error_text", "tries",
+        "created", "topic", "kafka_partition", "kafka_offset", "event_type", "state", "error", "error_text",
+        "delivery_attempts",
     )  # fmt: skip
     list_filter = ("state", "topic", "event_type", "error")
     search_fields = ("topic", "event_type", "error", "error_text")
@@ -107,14 +108,14 @@ class FailedEventAdmin(ActionsOnlyAdmin):
 
     @admin.action(description="Try the selected messages again", permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[FailedEvent]) -> None:
-        """Handle what is selected and not handled yet, oldest first, as far as the world around allows."""
+        """Handle the selected messages, oldest first, until something that they need is unavailable."""
         handled = failed = 0
         for row in queryset.exclude(state=FailedEventState.handled).order_by("pk")[:RETRIES_AT_ONCE]:
             try:
                 failed_events.retry(row)
-            except Unusable:
+            except PermanentError:
                 failed += 1
-            except (TryLater, ImproperlyConfigured) as fault:
+            except (RetryableError, ImproperlyConfigured) as fault:
                 self.message_user(request, f"Stopped: {fault}. Try again later.", messages.ERROR)
                 break
             else:
@@ -124,6 +125,6 @@ class FailedEventAdmin(ActionsOnlyAdmin):
 
     @admin.action(description="Discard the selected messages", permissions=["change"])
     def discard(self, request: HttpRequest, queryset: QuerySet[FailedEvent]) -> None:
-        """Decide that they are not to be handled. They stay here, and may be tried again all the same."""
+        """Decide that they are not to be handled. They stay in the list and can be tried again."""
         discarded = failed_events.discard(queryset)
         self.message_user(request, f"{discarded} discarded.")

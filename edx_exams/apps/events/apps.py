@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class EventsConfig(AppConfig):
-    """What the platform is owed: events wait here, in the database, until the bus has them."""
+    """The outbox and its relay; the consumer of the platform's events."""
 
     name = "edx_exams.apps.events"
     label = "events"
@@ -12,7 +12,7 @@ class EventsConfig(AppConfig):
     verbose_name = "Event bus"
 
     def ready(self) -> None:
-        """Register the checks, the receivers of the platform's events and the health detail; guard the log."""
+        """Register the checks, the receivers of the platform's events, the health detail and the log filters."""
         from edx_exams.apps.core.health import register_detail  # noqa: PLC0415  (these need the apps)
         from edx_exams.apps.events import checks, handlers  # noqa: F401, PLC0415  (register themselves)
         from edx_exams.apps.events.health import OutboxHealth  # noqa: PLC0415

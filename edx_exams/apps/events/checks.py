@@ -33,7 +33,7 @@ _OUTCOMES: Final = (
 
 @register(TAG)
 def check_producer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Events must go into the outbox: the library sends them nowhere, silently, if it cannot load the producer."""
+    """Require the outbox as producer: openedx-events drops events silently if it cannot load one."""
     if isinstance(get_producer(), OutboxProducer):
         return []
     return [
@@ -47,7 +47,7 @@ def check_producer(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 @register(TAG)
 def check_relay(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """The relay must have a way out, and a deployment should have chosen it if that is only the log."""
+    """Require a usable publisher, and warn a deployment that has no event bus."""
     try:
         publisher_class()
     except Misconfigured as error:
@@ -57,7 +57,7 @@ def check_relay(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         return []
     return [
         Warning(
-            "No event bus is configured: the relay will only log the events, and the LMS will hear of none.",
+            "No event bus is configured: the relay will only log the events, and the LMS will not receive them.",
             hint="Configure Kafka (EVENT_BUS_KAFKA_*) or Redis, or set EVENT_BUS_RELAY_PRODUCER to 'log'.",
             id="edx_exams.events.W001",
         )
@@ -66,7 +66,7 @@ def check_relay(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register(TAG)
 def check_outcomes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Each outcome should be owed to a topic, and to each under a key that it has, or no attempt could reach it."""
+    """Warn of outcomes without a topic, and refuse keys that the event does not have: no attempt could reach it."""
     return [message for signal in _OUTCOMES for message in _complaints(signal)]
 
 
@@ -85,14 +85,14 @@ def _complaints(signal: OpenEdxPublicSignal) -> Iterator[CheckMessage]:
             )
     if not topics and settings.REFUSE_PLACEHOLDER_SECRETS:
         yield Warning(
-            f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic: the LMS will not hear of it, ever.",
-            hint="What happens while an event is disabled is not told later. SILENCED_SYSTEM_CHECKS if it is meant.",
+            f"EVENT_BUS_PRODUCER_CONFIG has no enabled topic for {signal.event_type}: the LMS will never receive it.",
+            hint="Events that happen meanwhile are not sent later. If that is intended, use SILENCED_SYSTEM_CHECKS.",
             id="edx_exams.events.W002",
         )
 
 
 def _has(signal: OpenEdxPublicSignal, path: str) -> bool:
-    """Whether the signal's data has this path of names."""
+    """Return True if the signal's data has this path of names."""
     first, *others = path.split(".")
     kind = signal.init_data.get(first)
     for name in others:

@@ -1,8 +1,8 @@
 """
-The consumer that `consume_events` runs: each message is handled or put aside as a failed event, and then committed.
+The Kafka consumer that `consume_events` runs: each message is handled or stored as a failed event, then committed.
 
-edx-event-bus-kafka's own commits a message whose handler failed, starts a new group after all that was said before,
-and dies without telling its group.
+edx-event-bus-kafka's own commits a message whose handler failed, starts a new group at the end of the topic, and exits
+without leaving its group.
 """
 
 import logging
@@ -20,8 +20,8 @@ from edx_event_bus_kafka import KafkaEventConsumer as StockConsumer
 from edx_event_bus_kafka.internal import consumer as stock
 from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
 
-from edx_exams.apps.events.failed_events import put_aside
-from edx_exams.apps.events.incoming import Incoming, TryLater, Unusable, handle
+from edx_exams.apps.events.failed_events import dead_letter
+from edx_exams.apps.events.incoming import Incoming, PermanentError, RetryableError, handle
 from edx_exams.apps.events.privacy import describe
 from edx_exams.apps.events.registry import registry_client
 
@@ -30,40 +30,39 @@ log = logging.getLogger(__name__)
 #: Seconds before a message is tried for the second time, doubled for each further one up to the longest.
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-#: Seconds that the broker is given to say which offsets belong to a time.
+#: Seconds to wait for the broker's answer which offsets belong to a time.
 _OFFSETS_TIMEOUT: Final = 10.0
-#: Seconds between two lines of a process that has reset its group's offsets and waits to be ended.
+#: Seconds between two log lines of a process that has reset its group's offsets and waits for SIGTERM.
 _IDLE_LINE_EVERY: Final = 30.0
 
-#: What no waiting mends: the client is beyond use (and says so by this code alone when polled), or the broker knows us
-#: and refuses.
-_BEYOND_MENDING: Final = frozenset(
+#: Errors that waiting does not mend: a fatal one of the client (`poll` reports it by this code alone), or a refusal.
+_FATAL_ERRORS: Final = frozenset(
     {
         KafkaError._FATAL,  # noqa: SLF001  (librdkafka's own codes begin like this)
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }
 )
-#: No error, though it comes as one, if the options ask for it: all there is has been read.
+#: Not an error, though it is reported as one if the options ask for it: the end of the partition is reached.
 _END_OF_PARTITION: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
 
 #: A partition by its topic and number.
-Place = tuple[str, int]
+Partition = tuple[str, int]
 
 
 class ConsumerFailed(Exception):
-    """The consumer cannot go on; `str()` says why."""
+    """The consumer cannot go on. The text says why."""
 
 
 class KafkaEventConsumer(StockConsumer):
     """
     edx-event-bus-kafka's consumer with another loop.
 
-    * A message is committed after it was handled or put aside, never before, and in order.
-    * While what it needs is away, it is tried again and again; its partitions pause and `poll()` goes on, so that the
-      broker does not take the process for dead.
+    * A message is committed after it was handled or stored as a failed event, never before, and in order.
+    * While something that it needs is unavailable, it is retried. Partitions are paused and `poll()` goes on, so that
+      the broker does not drop the process from the group.
     * A new group begins with the oldest message.
-    * `stop()` ends it after the message in hand, and the group knows at once.
+    * `stop()` ends it after the current message, and it leaves the group at once.
     """
 
     def __init__(self, topic: str, group_id: str, offset_time: str | None = None) -> None:
@@ -73,19 +72,19 @@ class KafkaEventConsumer(StockConsumer):
         :param topic: without the environment's prefix
         :param offset_time: ISO 8601; the group is set to the first messages from then on, and nothing is read
         :raises ImproperlyConfigured: a setting is missing
-        :raises ValueError: `offset_time` is no time
+        :raises ValueError: `offset_time` is not a valid time
         """
         registry = registry_client()
         super().__init__(topic, group_id, offset_time)
         self.schema_registry_client = registry
-        self._lost: set[Place] = set()
+        self._lost: set[Partition] = set()
         self._failures_in_a_row = 0
 
     @override
     def _create_consumer(self) -> Consumer:
         common = load_common_settings()
         if common is None:
-            message = "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set: where is Kafka?"
+            message = "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set."
             raise ImproperlyConfigured(message)
         options = {
             **common,
@@ -97,7 +96,7 @@ class KafkaEventConsumer(StockConsumer):
         return Consumer(options, logger=log)
 
     def stop(self) -> None:
-        """End `consume_indefinitely` after the message in hand. May be called by a signal handler or another thread."""
+        """End `consume_indefinitely` after the current message. May be called by a signal handler or another thread."""
         self._shut_down_loop = True
 
     @override
@@ -126,14 +125,14 @@ class KafkaEventConsumer(StockConsumer):
         while not self._shut_down_loop:
             with function_trace("consumer.consume"):
                 message = self._next_message()
-                if message is not None and self._see_through(message):
+                if message is not None and self._process_with_retries(message):
                     self._commit(message)
 
     def _next_message(self) -> Message | None:
         """
-        The next message, if there is one within the poll's time-out.
+        Return the next message, if there is one within the poll's time-out.
 
-        :raises ConsumerFailed: the broker refuses us, or there were too many errors in a row
+        :raises ConsumerFailed: the broker refuses access, or there were too many errors in a row
         """
         message: Message | None = self.consumer.poll(timeout=stock.CONSUMER_POLL_TIMEOUT)
         if message is None:  # and not falsy, as one without a value is
@@ -141,59 +140,58 @@ class KafkaEventConsumer(StockConsumer):
         error = message.error()
         if error is None:
             return message
-        _require_mendable(error)
+        _raise_if_fatal(error)
         if error.code() != _END_OF_PARTITION:
-            self._count_failure(f"the broker has nothing for us ({_words(error)})")
+            self._count_failure(f"poll failed: {_words(error)}")
             self._wait(stock.POLL_FAILURE_SLEEP)
         return None
 
-    def _see_through(self, message: Message) -> bool:
+    def _process_with_retries(self, message: Message) -> bool:
         """
-        Handle a message or put it aside, however long it takes.
+        Handle a message or store it as a failed event, retrying as long as it takes.
 
-        :returns: whether that is done; if not, we were stopped or the partition is another's now, and nothing is lost
+        :returns: False if stopped, or if the partition was assigned to another: the message is delivered again
         """
         self._lost.clear()
-        place = (message.topic(), message.partition())
+        position = (message.topic(), message.partition())
         self._log_message_received(message)
         for pause in _pauses():
             try:
-                self._handle_or_put_aside(Incoming.of(message))
-            except TryLater as fault:
-                self._count_failure(
-                    f"message {place[0]} [{place[1]}] at {message.offset()} is tried again in {pause:g} s: {fault}"
-                )
+                self._handle_or_dead_letter(Incoming.of(message))
+            except RetryableError as fault:
+                where = f"{position[0]} [{position[1]}] at {message.offset()}"
+                self._count_failure(f"{where} not handled, trying again in {pause:g} s: {fault}")
             else:
                 self._failures_in_a_row = 0
-                self._add_message_monitoring(run_context={"full_topic": place[0]}, message=message)
+                self._add_message_monitoring(run_context={"full_topic": position[0]}, message=message)
                 return True
             self._wait(pause)
-            if self._shut_down_loop or place in self._lost:
+            if self._shut_down_loop or position in self._lost:
                 break
         return False
 
-    def _handle_or_put_aside(self, incoming: Incoming) -> None:
+    def _handle_or_dead_letter(self, incoming: Incoming) -> None:
         """
-        Handle a message, or record that it cannot be handled.
+        Handle a message, or store it as a failed event.
 
-        :raises TryLater: neither is possible now
+        :raises RetryableError: neither is possible now
         """
         try:
             close_old_connections()
             RequestCache.clear_all_namespaces()
             try:
                 handle(incoming, self.schema_registry_client)
-            except Unusable as error:
-                put_aside(incoming, error)
+            except PermanentError as error:
+                dead_letter(incoming, error)
         except (DatabaseError, InterfaceError) as error:
-            message = f"the database does not do its part ({describe(error)})"
-            raise TryLater(message) from error
+            message = f"the database is unavailable ({describe(error)})"
+            raise RetryableError(message) from error
 
     def _wait(self, seconds: float) -> None:
         """
-        Let time pass with all partitions paused, answering the broker all the while.
+        Wait with all partitions paused, polling the broker all the while.
 
-        Ends early when stopped. Whatever is handed out in spite of the pause, as after a rebalance, is put back.
+        Ends early when stopped. A message that comes in spite of the pause, as after a rebalance, is sought back to.
         """
         deadline = time.monotonic() + seconds
         while not self._shut_down_loop and (left := deadline - time.monotonic()) > 0:
@@ -202,13 +200,13 @@ class KafkaEventConsumer(StockConsumer):
             if message is None:
                 continue
             if (error := message.error()) is not None:
-                _require_mendable(error)
+                _raise_if_fatal(error)
             else:
                 self.consumer.seek(TopicPartition(message.topic(), message.partition(), message.offset()))
         self.consumer.resume(self.consumer.assignment())
 
     def _commit(self, message: Message) -> None:
-        """Tell the group that this message is done. Told in vain, it is delivered again, which handlers allow for."""
+        """Commit the message's offset. If that fails it is delivered again, which handlers allow for."""
         try:
             self.consumer.commit(message=message, asynchronous=True)
         except KafkaException as error:
@@ -219,7 +217,7 @@ class KafkaEventConsumer(StockConsumer):
 
     def _count_failure(self, what: str) -> None:
         """
-        Log a failure that waiting may mend.
+        Log a retryable failure.
 
         :raises ConsumerFailed: EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT of them came in a row
         """
@@ -232,7 +230,7 @@ class KafkaEventConsumer(StockConsumer):
 
     @override
     def reset_offsets_and_sleep_indefinitely(self) -> None:
-        """Set the offsets of whatever partitions we are given to the offset time; handle nothing until `stop()`."""
+        """Set the offsets of all assigned partitions to the offset time, and wait for `stop()`."""
         self.consumer.subscribe([get_full_topic(self.topic)], on_assign=self._reset_offsets)
         while not self._shut_down_loop:
             self._wait(_IDLE_LINE_EVERY)
@@ -240,9 +238,9 @@ class KafkaEventConsumer(StockConsumer):
 
     def _reset_offsets(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """
-        Commit the offsets of the first messages from the offset time on; the end, where there is none.
+        Commit the offsets of the first messages from the offset time on; the end of the partition if there is none.
 
-        :raises KafkaException: the broker did not tell them or did not take them
+        :raises KafkaException: the broker did not answer or refused
         """
         milliseconds = int(self.offset_time.timestamp() * 1000)
         asked = [TopicPartition(partition.topic, partition.partition, milliseconds) for partition in partitions]
@@ -259,23 +257,23 @@ class KafkaEventConsumer(StockConsumer):
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds to wait after the first, second, … failure."""
+    """Yield the seconds to wait after the first, second, … failure."""
     pause = FIRST_PAUSE
     while True:
         yield pause
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-def _require_mendable(error: KafkaError) -> None:
+def _raise_if_fatal(error: KafkaError) -> None:
     """
-    Go on only after what waiting may mend.
+    Let retryable errors pass.
 
-    :raises ConsumerFailed: the client is beyond use, or the broker refuses us
+    :raises ConsumerFailed: the client is in a fatal state, or the broker refuses access
     """
-    if error.fatal() or error.code() in _BEYOND_MENDING:
+    if error.fatal() or error.code() in _FATAL_ERRORS:
         raise ConsumerFailed(_words(error))
 
 
 def _words(error: Any) -> str:
-    """What librdkafka says of an error; that is about brokers, not messages."""
+    """Return librdkafka's text of an error, which is about brokers and holds no data of messages."""
     return f"{error.name()}: {error.str()}" if isinstance(error, KafkaError) else str(error)

@@ -1,4 +1,4 @@
-"""Messages that could not be handled: put aside instead of being lost or stopping the rest, looked at, tried again."""
+"""Messages that could not be handled: stored instead of being lost or blocking the others, and retried on demand."""
 
 import base64
 import logging
@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from edx_exams.apps.events.incoming import Incoming, Unusable, handle
+from edx_exams.apps.events.incoming import Incoming, PermanentError, handle
 from edx_exams.apps.events.models import FailedEvent, FailedEventState
 from edx_exams.apps.events.privacy import describe
 from edx_exams.apps.events.registry import registry_client
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 _ROWS_AT_ONCE: Final = 200
 
 
-def put_aside(incoming: Incoming, error: Unusable) -> FailedEvent:
+def dead_letter(incoming: Incoming, error: PermanentError) -> FailedEvent:
     """
-    Keep a message that cannot be handled.
+    Store a message that cannot be handled.
 
-    Delivered again, it is the same row, which fails anew unless an operator has discarded it.
+    A second delivery updates the same row, which is failed again unless an operator has discarded it.
     """
-    why = _why(error)
+    error_fields = _error_fields(error)
     row, is_new = FailedEvent.objects.get_or_create(
         fingerprint=incoming.fingerprint,
         defaults={
@@ -37,14 +37,19 @@ def put_aside(incoming: Incoming, error: Unusable) -> FailedEvent:
             "value": _encoded(incoming.value),
             "headers": [[name, _readable(value)] for name, value in incoming.headers],
             "event_type": incoming.event_type,
-            **why,
+            **error_fields,
         },
     )
     if not is_new:
         again = FailedEvent.objects.filter(pk=row.pk).exclude(state=FailedEventState.discarded)
-        again.update(state=FailedEventState.failed, tries=F("tries") + 1, last_tried=timezone.now(), **why)
+        again.update(
+            state=FailedEventState.failed,
+            delivery_attempts=F("delivery_attempts") + 1,
+            last_tried=timezone.now(),
+            **error_fields,
+        )
     log.error(
-        "Message %s [%s] at %s put aside as failed event %s: %s",
+        "Message %s [%s] at %s stored as failed event %s: %s",
         incoming.topic, incoming.partition, incoming.offset, row.pk, error,
     )  # fmt: skip
     return row
@@ -52,30 +57,30 @@ def put_aside(incoming: Incoming, error: Unusable) -> FailedEvent:
 
 def retry(row: FailedEvent) -> None:
     """
-    Handle a message that was put aside, now.
+    Handle a stored message now.
 
-    :raises Unusable: it still cannot be handled; the row says why
-    :raises TryLater: the database or the schema registry is away; the row is as it was
+    :raises PermanentError: it still cannot be handled; the row says why
+    :raises RetryableError: the database or the schema registry is unavailable; the row is unchanged
     :raises ImproperlyConfigured: no schema registry is configured
     """
     try:
         handle(as_incoming(row), registry_client())
-    except Unusable as error:
-        _record(row, state=FailedEventState.failed, **_why(error))
+    except PermanentError as error:
+        _record(row, state=FailedEventState.failed, **_error_fields(error))
         raise
     _record(row, state=FailedEventState.handled)
 
 
 def discard(rows: QuerySet[FailedEvent]) -> int:
-    """Decide that messages are not to be handled, not even if their topic is read again. Says how many they were."""
+    """Decide that messages are not to be handled, not even if their topic is read again. Returns how many."""
     return rows.exclude(state=FailedEventState.handled).update(state=FailedEventState.discarded)
 
 
-def mentioning(*texts: str) -> Iterator[FailedEvent]:
+def find_containing(*texts: str) -> Iterator[FailedEvent]:
     """
-    The rows whose message holds one of these texts in its value, key or headers, as a person's names and addresses.
+    Yield the rows whose message holds one of these texts, such as a person's name, in its value, key or headers.
 
-    Messages are kept in base64, and not all of them can be decoded: each row's bytes are looked at, however they came.
+    Messages are stored in base64 and not all are valid Avro, so the bytes of every row are searched.
     """
     wanted = [text.encode() for text in texts if text]
     for row in FailedEvent.objects.order_by("pk").iterator(chunk_size=_ROWS_AT_ONCE):
@@ -86,7 +91,7 @@ def mentioning(*texts: str) -> Iterator[FailedEvent]:
 
 
 def as_incoming(row: FailedEvent) -> Incoming:
-    """The message as it came."""
+    """Return the message as it was received."""
     return Incoming(
         topic=row.topic,
         partition=row.kafka_partition,
@@ -99,11 +104,13 @@ def as_incoming(row: FailedEvent) -> Incoming:
 
 
 def _record(row: FailedEvent, **fields: Any) -> None:
-    FailedEvent.objects.filter(pk=row.pk).update(tries=F("tries") + 1, last_tried=timezone.now(), **fields)
+    FailedEvent.objects.filter(pk=row.pk).update(
+        delivery_attempts=F("delivery_attempts") + 1, last_tried=timezone.now(), **fields
+    )
 
 
-def _why(error: Unusable) -> dict[str, str]:
-    """The columns that tell what went wrong: the class of what was behind it, and our words."""
+def _error_fields(error: PermanentError) -> dict[str, str]:
+    """Return the columns of an error: the class of its cause, and its text."""
     return {"error": describe(error.__cause__ or error)[:255], "error_text": str(error)}
 
 
@@ -116,7 +123,7 @@ def _decoded(text: str | None) -> bytes | None:
 
 
 def _readable(value: bytes | None) -> str | dict[str, str] | None:
-    """A header's value as JSON holds it: text where it is text."""
+    """Return a header's value for JSON: text where it is UTF-8."""
     if value is None:
         return None
     try:
@@ -126,7 +133,7 @@ def _readable(value: bytes | None) -> str | dict[str, str] | None:
 
 
 def _raw(headers: Sequence[Sequence[Any]]) -> tuple[tuple[str, bytes | None], ...]:
-    """The opposite of `_readable`, for all headers."""
+    """Return headers as bytes, undoing `_readable`."""
     return tuple(
         (name, base64.b64decode(value["base64"]) if isinstance(value, dict) else value and value.encode())
         for name, value in headers

@@ -1,7 +1,7 @@
 """
-What the platform's events change here: course teams.
+Receivers of the platform's events: course teams.
 
-A handler may be called with the same event twice, late, or after a newer one; it must not matter.
+A handler may be called with the same event twice.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ RoleWrite = Callable[[User, str, str], None]
 @receiver(COURSE_ACCESS_ROLE_ADDED, dispatch_uid="edx_exams.events.role_added")
 def add_to_course_team(course_access_role_data: CourseAccessRoleData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Someone became staff of a course in the LMS: they are here too, from now on.
+    Give a person the role that they got in the LMS.
 
     :raises InvalidCourseRole: the person or the course cannot be stored
     """
@@ -41,7 +41,7 @@ def add_to_course_team(course_access_role_data: CourseAccessRoleData, metadata: 
 @receiver(COURSE_ACCESS_ROLE_REMOVED, dispatch_uid="edx_exams.events.role_removed")
 def remove_from_course_team(course_access_role_data: CourseAccessRoleData, metadata: EventsMetadata, **_: Any) -> None:
     """
-    Someone lost a role in the LMS: here too, unless they were given it again since.
+    Take from a person the role that they lost in the LMS.
 
     :raises InvalidCourseRole: the person or the course cannot be stored
     """

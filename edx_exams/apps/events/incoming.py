@@ -1,9 +1,9 @@
 """
 A message from the bus, and handling it: from bytes to the receivers of its signal.
 
-Whatever goes wrong is told as one of two: `TryLater`, where the world around is to blame and the same message may be
-handled later, or `Unusable`, where it is the message, and trying it again as it is changes nothing. The words of both
-name nobody: they are logged and shown in lists.
+Every failure is raised as one of two errors: `RetryableError`, where something else is unavailable and the same message
+may be handled later, or `PermanentError`, where the message itself is the cause. The texts of both hold no personal
+data: they are logged and shown in lists.
 """
 
 import hashlib
@@ -32,20 +32,20 @@ from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavai
 _MYSQL_BAD_VALUE: Final = frozenset({1118, 1153, 1267, 1270, 1271, 1300, 1366, 3854, 3988})
 
 
-class TryLater(Exception):
-    """Something that this message needs is away; `str()` says what, and names no person."""
+class RetryableError(Exception):
+    """Something that this message needs is unavailable. The text says what, and holds no personal data."""
 
 
-class Unusable(Exception):
-    """This message cannot be handled as it is; `str()` says why, and names no person."""
+class PermanentError(Exception):
+    """This message cannot be handled as it is. The text says why, and holds no personal data."""
 
 
 @dataclass(frozen=True)
 class Incoming:
     """
-    A message as it came.
+    A message as it was received.
 
-    :param produced: when, as the broker has it; None where it does not tell
+    :param produced: timestamp of the broker; None where it has none
     """
 
     topic: str
@@ -58,7 +58,7 @@ class Incoming:
 
     @classmethod
     def of(cls, message: Message) -> Self:
-        """What Kafka's client hands out, without the client. Where it comes from is None only before it is produced."""
+        """Copy a message of Kafka's client. Its topic, partition and offset are None only before it is produced."""
         kind, milliseconds = message.timestamp()
         return cls(
             topic=cast(str, message.topic()),
@@ -73,16 +73,16 @@ class Incoming:
     @property
     def fingerprint(self) -> str:
         """
-        Digest by which a second delivery of the same message is known.
+        Digest that identifies a second delivery of the same message.
 
-        Place and content: a topic that was deleted and made anew counts its offsets from zero again.
+        Made of position and content: the offsets of a topic that was deleted and created again begin at zero.
         """
         everything = (self.topic, self.partition, self.offset, self.produced, self.key, self.value, *self.headers)
         return hashlib.sha256(repr(everything).encode()).hexdigest()
 
     @property
     def event_type(self) -> str:
-        """What its header says, for people; empty where that is nothing."""
+        """The type in its header, for display; empty if there is none."""
         values = [value for name, value in self.headers if name == HEADER_EVENT_TYPE.message_header_key and value]
         return values[-1].decode(errors="replace").replace("\0", "")[:255] if values else ""
 
@@ -91,8 +91,8 @@ def handle(incoming: Incoming, registry: BoundedRegistryClient) -> None:
     """
     Send a message's event to the receivers of its signal.
 
-    :raises TryLater: the database or the registry is away
-    :raises Unusable: the message cannot be read, nobody handles its event, or its handler refuses it
+    :raises RetryableError: the database or the registry is unavailable
+    :raises PermanentError: the message cannot be read, nobody handles its event, or its handler refuses it
     """
     signal = _signal(incoming)
     metadata = _metadata(incoming)
@@ -100,72 +100,72 @@ def handle(incoming: Incoming, registry: BoundedRegistryClient) -> None:
 
 
 def _signal(incoming: Incoming) -> OpenEdxPublicSignal:
-    """The signal that the message's type names."""
+    """Return the signal that the message's type names."""
     types = [value for name, value in incoming.headers if name == HEADER_EVENT_TYPE.message_header_key]
     if len(types) != 1:
-        message = f"It has {len(types)} headers ce_type, where there must be one."
-        raise Unusable(message)
+        message = f"It has {len(types)} headers ce_type instead of one."
+        raise PermanentError(message)
     try:
         return OpenEdxPublicSignal.get_signal_by_type((types[0] or b"").decode())
     except (KeyError, UnicodeDecodeError):
-        message = "Its ce_type is no event that this version of openedx-events knows."
-        raise Unusable(message) from None
+        message = "Its ce_type is not an event type that this version of openedx-events knows."
+        raise PermanentError(message) from None
 
 
 def _metadata(incoming: Incoming) -> EventsMetadata:
-    """What the headers say of the event. One without a time is as old as its message, not as its delivery."""
+    """Return the metadata in the headers. An event without a time gets that of its message."""
     try:
         metadata = _get_metadata_from_headers(incoming.headers)
     except Exception as error:
-        message = "Its headers are not those of an event: ce_id is missing, or one of them is malformed or there twice."
-        raise Unusable(message) from error
+        message = "Its headers are not valid: ce_id is missing, or a header is malformed or repeated."
+        raise PermanentError(message) from error
     has_time = any(name == HEADER_TIME.message_header_key for name, _ in incoming.headers)
     return metadata if has_time or not incoming.produced else attrs.evolve(metadata, time=incoming.produced)
 
 
 def _data(incoming: Incoming, signal: OpenEdxPublicSignal, registry: BoundedRegistryClient) -> Mapping[str, Any]:
-    """The event's data: Avro, by the schema that the registry has under the id in the message."""
+    """Return the event's data: Avro, by the schema that the registry has under the id in the message."""
     if incoming.value is None:
         message = "It has no value: a tombstone."
-        raise Unusable(message)
+        raise PermanentError(message)
     context = SerializationContext(incoming.topic, MessageField.VALUE, list(incoming.headers))
     try:
         data: Mapping[str, Any] = get_deserializer(signal, registry)(incoming.value, context)
     except RegistryUnavailable as unavailable:
-        raise TryLater(str(unavailable)) from unavailable
+        raise RetryableError(str(unavailable)) from unavailable
     except SchemaRegistryError as error:
-        message = "The schema registry does not know the schema that it was written with."
-        raise Unusable(message) from error
+        message = "The schema registry does not have the schema that it was written with."
+        raise PermanentError(message) from error
     except Exception as error:  # bytes that anybody may have put there: no list of what they do to a parser is complete
         message = f"Its value cannot be read as the data of {signal.event_type}."
-        raise Unusable(message) from error
+        raise PermanentError(message) from error
     return data
 
 
 def _send(signal: OpenEdxPublicSignal, metadata: EventsMetadata, data: Mapping[str, Any]) -> None:
     """
-    Call the signal's receivers; the first one's failure is the message's.
+    Call the signal's receivers. The first failure is the message's.
 
-    Not robustly, as Django calls it: that logs whatever a receiver raised, and a database's error quotes its row.
+    Not by `send_robust`: that logs whatever a receiver raised, and a database's error quotes its row.
     """
     try:
         responses = signal.send_event_with_custom_metadata(metadata, send_robust=False, **data)
     except DatabaseBusy as busy:
-        raise TryLater(type(busy).__name__) from busy
+        raise RetryableError(type(busy).__name__) from busy
     except ExamBaseException as refusal:
-        raise Unusable(str(refusal)) from refusal
+        raise PermanentError(str(refusal)) from refusal
     except (OperationalError, InterfaceError) as error:
         if _is_about_the_value(error):
-            message = f"The database cannot store what it says ({describe(error)})."
-            raise Unusable(message) from error
-        message = f"the database is away ({describe(error)})"
-        raise TryLater(message) from error
+            message = f"The database cannot store its data ({describe(error)})."
+            raise PermanentError(message) from error
+        message = f"the database is unavailable ({describe(error)})"
+        raise RetryableError(message) from error
     except Exception as error:  # a mistake in a handler must cost this message alone, and be seen
         message = f"Its handler failed ({describe(error)}, {place(error)})."
-        raise Unusable(message) from error
+        raise PermanentError(message) from error
     if not any(receiver is not general_signal_handler for receiver, _ in responses):
         message = "Nothing here handles events of its type."
-        raise Unusable(message)
+        raise PermanentError(message)
 
 
 def _is_about_the_value(error: OperationalError | InterfaceError) -> bool:

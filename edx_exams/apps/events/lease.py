@@ -1,8 +1,8 @@
 """
-The lease: one relay at a time sends, and another takes over when it dies.
+The lease: one relay at a time sends, and a standby one takes over when it dies.
 
-Times are compared by the database alone, so the clocks of the relays' hosts don't matter. The holder also keeps count
-of its lease by its own monotonic clock, cautiously: it stops sending before the database would let another begin.
+Expiry is judged by the database's clock alone, so the clocks of the relays' hosts don't matter. The holder measures its
+lease by its own monotonic clock too, and stops sending a margin before the database would let another begin.
 """
 
 import logging
@@ -25,20 +25,20 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 6.0
 #: Seconds after which the holder renews it.
 RENEW_SECONDS: Final = 2.0
-#: Seconds between two tries of a spare. A dead holder is replaced after at most this and `LEASE_SECONDS`.
-SPARE_SECONDS: Final = 1.0
+#: Seconds between two tries of a standby relay. A dead holder is replaced after at most this and `LEASE_SECONDS`.
+STANDBY_SECONDS: Final = 1.0
 #: Seconds before the lease's end from which the holder sends nothing more.
-CAUTION_SECONDS: Final = 1.0
+SAFETY_MARGIN: Final = 1.0
 
 _OUTBOX: Final = "outbox"
 
 
 class LeaseLost(Exception):
-    """Another relay has taken over. What is in hand is its business now."""
+    """Another relay has taken over the lease, and sends what is pending."""
 
 
 class Lease:
-    """The right to send what is in the outbox. Its `term` is the fencing token: each write of the relay names it."""
+    """The right to send what is pending. Its `term` is the fencing token: every write is conditional on it."""
 
     def __init__(self) -> None:
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
@@ -49,12 +49,12 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this relay had the lease when it last asked."""
+        """True if this relay had the lease when it last asked."""
         return self._term != 0
 
     @property
     def may_send(self) -> bool:
-        """Whether no other relay can have begun to send. May be asked from any thread."""
+        """True while no other relay can have begun to send. May be read from any thread."""
         return time.monotonic() < self._send_until
 
     @property
@@ -63,7 +63,7 @@ class Lease:
         return max(0.0, self._renew_at - time.monotonic())
 
     def acquire(self) -> bool:
-        """Take the lease if nobody has it. Whether it is ours now."""
+        """Take the lease if nobody has it. Returns True if this relay holds it now."""
         asked = time.monotonic()
         RelayLease.objects.get_or_create(name=_OUTBOX)
         with transaction.atomic():
@@ -77,7 +77,7 @@ class Lease:
 
     def renew(self) -> None:
         """
-        Go on holding the lease. One that ran out is still ours if nobody took it: the term says so.
+        Extend the lease. An expired one is renewed if no other relay took it, as its term shows.
 
         :raises LeaseLost: another relay holds it
         """
@@ -88,23 +88,23 @@ class Lease:
         self._count_from(asked)
 
     def release(self) -> None:
-        """Let another have it at once."""
+        """Give the lease up, so that another relay can take it at once."""
         if self.held:
             self._ours().update(holder="", expires=None)
             self.forget()
 
     def forget(self) -> None:
-        """Hold it no longer, whatever the database says."""
+        """Stop holding the lease, without asking the database."""
         self._term = 0
         self._send_until = 0.0
 
     def condition(self) -> Exists:
         """
-        What each write of the relay is conditional on: nobody has taken over since.
+        Return the condition of each write of the relay: no other relay has taken over.
 
-        Part of the UPDATE itself, so that no lock is held while a client could be paused between two statements: a
-        spare would wait for it as for a lease without an end. At READ COMMITTED an UPDATE that began before a take-over
-        may end after it. It says what became of an event and is as true as before; a published one it leaves alone.
+        It is part of the UPDATE, so that no lock is held between two statements, where a paused client would block the
+        standby for ever. At READ COMMITTED an UPDATE that began before a take-over may end after it. That is harmless:
+        the result that it records is still true, and published events are not changed.
         """
         return Exists(self._ours())
 
@@ -113,7 +113,7 @@ class Lease:
 
     def _count_from(self, asked: float) -> None:
         self._renew_at = asked + RENEW_SECONDS
-        self._send_until = asked + LEASE_SECONDS - CAUTION_SECONDS
+        self._send_until = asked + LEASE_SECONDS - SAFETY_MARGIN
 
 
 def _end() -> CombinedExpression:

@@ -1,4 +1,4 @@
-"""The outbox: events that committed changes owe to the platform."""
+"""Tables of the event bus: the outbox with its relay's lease, and messages that could not be handled."""
 
 from typing import ClassVar
 
@@ -8,13 +8,13 @@ from django.utils import timezone
 
 
 class OutboxState(models.TextChoices):
-    """Where an event is on its way."""
+    """State of an event in the outbox."""
 
     pending = "pending", "pending"
-    #: A person in it has no LMS user id yet, without which the platform cannot read the event.
+    #: A person in it has no LMS user id yet, which the schema demands.
     waiting = "waiting", "waiting"
     published = "published", "published"
-    #: It can never be sent as it is; an operator must look.
+    #: It can never be sent as it is, or was given up; an operator decides.
     failed = "failed", "failed"
 
 
@@ -30,18 +30,18 @@ class OutboxEvent(models.Model):
     event_id = models.UUIDField(editable=False)
     event_type = models.CharField(max_length=255)
     topic = models.CharField(max_length=255)
-    #: Where the key stands in `data`: a path of names, which the bus's own producers ask for.
+    #: Path of the key in `data`, an argument of the bus libraries' producers.
     key_field = models.CharField(max_length=255)
-    #: What keeps the order: the course.
+    #: The course: events of one key are sent in order.
     key = models.CharField(max_length=255)
     data = models.JSONField()
     metadata = models.JSONField()
-    #: Local ids of people whose LMS user id was unknown, by their place in `data`.
+    #: Local ids of people whose LMS user id was unknown, by their path in `data`.
     unknown_users = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=OutboxState.choices, default=OutboxState.pending)
     created = models.DateTimeField(default=timezone.now, editable=False)
-    attempts = models.PositiveIntegerField(default=0)
-    #: Not before this, by the database's clock; null for at once.
+    delivery_attempts = models.PositiveIntegerField(default=0)
+    #: Not sent before this, by the database's clock; null for at once.
     next_try = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True, default="")
@@ -49,13 +49,13 @@ class OutboxEvent(models.Model):
     class Meta:
         verbose_name = "outbox event"
         constraints: ClassVar = [
-            # Once for each topic that the configuration sends it to.
+            # One row for each topic that the configuration sends it to.
             models.UniqueConstraint(fields=["event_id", "topic"], name="unique_event_in_topic"),
         ]
         indexes: ClassVar = [
-            # What the relay asks for at each turn: the oldest of each course.
+            # The relay's poll: the oldest of each course.
             models.Index(fields=["state", "key", "id"], name="outbox_next"),
-            # What is to be purged; and, where `published_at` is null, the oldest that is owed.
+            # Events to be purged; and, where `published_at` is null, the oldest unsent one.
             models.Index(fields=["state", "published_at"], name="outbox_published"),
         ]
 
@@ -64,7 +64,7 @@ class OutboxEvent(models.Model):
 
 
 class FailedEventState(models.TextChoices):
-    """What became of a message that could not be handled."""
+    """State of a message that could not be handled."""
 
     failed = "failed", "failed"
     #: It was tried again, with success.
@@ -75,32 +75,32 @@ class FailedEventState(models.TextChoices):
 
 class FailedEvent(models.Model):
     """
-    A message from the bus that can't be handled as it is: kept as it came, so that it can be looked at and tried again.
+    A message from the bus that could not be handled: kept as received, so that it can be looked at and retried.
 
     .. pii: `value` holds, as the message did, the username, e-mail address and full name of the person it tells of.
     .. pii_types: name, username, email_address
     .. pii_retirement: local_api
     """
 
-    #: Digest of the message and its place, by which a second delivery is known.
+    #: Digest of the message and its position, which identifies a second delivery.
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     topic = models.CharField(max_length=255)
     kafka_partition = models.IntegerField()
     kafka_offset = models.BigIntegerField()
-    #: When it was produced, as the broker has it.
+    #: Timestamp of the broker.
     produced = models.DateTimeField(null=True, blank=True)
     #: Key and value in base64; None is a message without one.
     message_key = models.TextField(null=True, blank=True)
     value = models.TextField(null=True, blank=True)
     #: Pairs of a name and its value, which is text, null, or `{"base64": …}` where it is not UTF-8.
     headers = models.JSONField(default=list)
-    #: What its header says; empty where it has none.
+    #: The type in its header; empty if there is none.
     event_type = models.CharField(max_length=255, blank=True, default="")
-    #: Class of the error, and what went wrong in words that name nobody.
+    #: Class of the error, and a text without personal data.
     error = models.CharField(max_length=255)
     error_text = models.TextField(blank=True, default="")
     state = models.CharField(max_length=16, choices=FailedEventState.choices, default=FailedEventState.failed)
-    tries = models.PositiveIntegerField(default=1)
+    delivery_attempts = models.PositiveIntegerField(default=1)
     created = models.DateTimeField(default=timezone.now, editable=False)
     last_tried = models.DateTimeField(default=timezone.now)
 
@@ -114,7 +114,7 @@ class FailedEvent(models.Model):
 
 class RoleChange(models.Model):
     """
-    The latest that the platform told of a person's role in a course's team; what it told of earlier comes too late.
+    The latest change of a person's role in a course's team that was received from the platform.
 
     .. no_pii:
     """
@@ -122,7 +122,7 @@ class RoleChange(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     course_id = models.CharField(max_length=255)
     role = models.CharField(max_length=64)
-    #: When the platform made the change, by its clock.
+    #: Time of the change, by the clock of the host that made it.
     changed = models.DateTimeField()
 
     class Meta:
@@ -137,9 +137,9 @@ class RoleChange(models.Model):
 
 class RelayLease(models.Model):
     """
-    Which relay may send, and until when: one row for the whole outbox.
+    The right to send, and its expiry: one row for the whole outbox.
 
-    It is what keeps the order: two relays at work would overtake each other. Times are the database's.
+    It keeps the order: of two active relays one could overtake the other. Times are the database's.
 
     .. no_pii:
     """
@@ -147,7 +147,7 @@ class RelayLease(models.Model):
     name = models.CharField(max_length=32, primary_key=True)
     #: The fencing token: one higher whenever the lease goes to another.
     term = models.PositiveBigIntegerField(default=0)
-    #: For people: host and process.
+    #: Host and process, for display.
     holder = models.CharField(max_length=255, blank=True, default="")
     expires = models.DateTimeField(null=True, blank=True)
 

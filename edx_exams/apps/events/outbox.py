@@ -1,8 +1,8 @@
 """
-The outbox as the relay sees it: each function is one short statement or transaction.
+Reads and writes of the outbox for the relay and the admin: each function is one short statement or transaction.
 
-None of them stays open while something is sent. Those that tell what became of an event are conditional on the relay's
-lease, so that a relay which was taken for dead cannot undo what its successor did.
+None stays open while something is sent. Those that record a result are conditional on the relay's lease, so that a
+relay which has lost it cannot undo what its successor did.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,42 +18,42 @@ from edx_exams.apps.core.transactions import write_transaction
 from edx_exams.apps.events.database_clock import DatabaseNow
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 
-#: Rows that are looked at or deleted in one go.
+#: Rows that are read or deleted at once.
 _CHUNK: Final = 500
 
 
-def due_courses(*, at_most: int, besides: Collection[str]) -> dict[str, int]:
+def due_courses(*, at_most: int, excluding: Collection[str]) -> dict[str, int]:
     """
-    Courses whose oldest pending event may be sent now, with that event's id; those that wait longest first.
+    Return the courses whose oldest pending event is due, with that event's id; oldest first.
 
     This is the relay's poll: one statement that reads an index, and the oldest row of each course. A course whose
-    oldest event is being put off is not due, whatever has come after it.
+    oldest event waits for its next try is not due, whatever has come after it.
 
-    :param besides: keys that are in hand already
+    :param excluding: keys of courses that are in the batch
     """
     oldest = OutboxEvent.objects.filter(state=OutboxState.pending).order_by().values("key").annotate(oldest=Min("pk"))
     due = OutboxEvent.objects.filter(Q(next_try=None) | Q(next_try__lte=DatabaseNow()), pk__in=oldest.values("oldest"))
-    return dict(due.exclude(key__in=besides).order_by("pk").values_list("key", "pk")[:at_most])
+    return dict(due.exclude(key__in=excluding).order_by("pk").values_list("key", "pk")[:at_most])
 
 
-class Taken(NamedTuple):
-    """Events of some courses, of each its oldest, and the keys of those that may owe more."""
+class NextEvents(NamedTuple):
+    """Pending events of some courses, from the oldest on, and the keys of courses that may have more of them."""
 
     events: list[OutboxEvent]
-    cut: set[str]
+    truncated_keys: set[str]
 
 
-def next_events(oldest: Mapping[str, int], *, at_most: int, share: int) -> Taken:
+def next_events(oldest: Mapping[str, int], *, at_most: int, max_per_course: int) -> NextEvents:
     """
-    The oldest event of each of these courses, and as many of those behind them as there is room for, oldest first.
+    Return the oldest event of each of these courses and, as far as there is room, those that follow; oldest first.
 
     :param oldest: id of the oldest pending event, by course
-    :param share: events of one course at most
+    :param max_per_course: events of one course at most
     """
     chosen: dict[str, list[int]] = {key: [pk] for key, pk in oldest.items()}
-    cut = set(oldest)
+    truncated_keys = set(oldest)
     if (room := at_most - len(oldest)) > 0:
-        # In the order of an index, so that it reads as far as it takes, however much is owed.
+        # In the order of an index, so that it reads no further than needed, however many are pending.
         behind = OutboxEvent.objects.filter(
             state=OutboxState.pending, published_at=None, key__in=oldest, pk__gt=min(oldest.values())
         ).order_by("pk")
@@ -61,47 +61,50 @@ def next_events(oldest: Mapping[str, int], *, at_most: int, share: int) -> Taken
         # To MySQL's collations a course that differs in case alone is the same: its turn comes when it has the oldest.
         ours = [(key, pk) for key, pk in page if key in oldest]
         for key, pk in ours:
-            if pk > oldest[key] and len(chosen[key]) < share:
+            if pk > oldest[key] and len(chosen[key]) < max_per_course:
                 chosen[key].append(pk)
         if len(page) < room and len(ours) == len(page):
-            cut = {key for key, ids in chosen.items() if len(ids) == share}
+            truncated_keys = {key for key, ids in chosen.items() if len(ids) == max_per_course}
     ids = [pk for ids in chosen.values() for pk in ids]
-    return Taken(list(OutboxEvent.objects.filter(pk__in=ids, state=OutboxState.pending).order_by("pk")), cut)
+    rows = OutboxEvent.objects.filter(pk__in=ids, state=OutboxState.pending).order_by("pk")
+    return NextEvents(list(rows), truncated_keys)
 
 
 def mark_published(ids: Collection[int], *, condition: Exists) -> int:
-    """The bus has these. Whatever was said of them meanwhile, they are out. Returns how many were marked."""
+    """Mark events that the bus has acknowledged, whatever their state became meanwhile. Returns how many."""
     return OutboxEvent.objects.filter(condition, pk__in=ids).update(
         state=OutboxState.published,
         published_at=DatabaseNow(),
-        attempts=F("attempts") + 1,
+        delivery_attempts=F("delivery_attempts") + 1,
         next_try=None,
         last_error="",
     )
 
 
-def put_off(ids: Collection[int], *, seconds: float, error: str, condition: Exists) -> int:
-    """These could not be sent and are to be tried again after a while. Returns how many were put off."""
+def schedule_retry(ids: Collection[int], *, seconds: float, error: str, condition: Exists) -> int:
+    """Have events that could not be sent tried again after some seconds. Returns how many were changed."""
     return OutboxEvent.objects.filter(condition, pk__in=ids, state=OutboxState.pending).update(
-        attempts=F("attempts") + 1, next_try=DatabaseNow() + timedelta(seconds=seconds), last_error=error
+        delivery_attempts=F("delivery_attempts") + 1,
+        next_try=DatabaseNow() + timedelta(seconds=seconds),
+        last_error=error,
     )
 
 
 def mark_failed(ids: Collection[int], *, error: str, condition: Exists) -> int:
-    """These can never be sent as they are: an operator must look. Returns how many were marked."""
+    """Mark events that can never be sent as they are. Returns how many were marked."""
     return OutboxEvent.objects.filter(condition, pk__in=ids, state=OutboxState.pending).update(
-        state=OutboxState.failed, attempts=F("attempts") + 1, next_try=None, last_error=error
+        state=OutboxState.failed, delivery_attempts=F("delivery_attempts") + 1, next_try=None, last_error=error
     )
 
 
 def release_waiting(keys: Collection[str] | None = None) -> int:
     """
-    Make those events due whose people's LMS user ids have become known. Returns how many.
+    Make pending those waiting events whose people's LMS user ids have become known. Returns how many.
 
-    They keep their place. What a person did after the id was known is due already, so before anything of a course is
-    sent, its waiting events are looked through: or an attempt's reset could leave before its submission.
+    They keep their place. Events recorded after the id was known are pending already, so a course's waiting events are
+    released before any of it is sent: or an attempt's reset could leave before its submission.
 
-    :param keys: only these courses'; None for all
+    :param keys: only those of these courses; None for all
     """
     waiting = OutboxEvent.objects.filter(state=OutboxState.waiting).order_by("pk").values_list("pk", "unknown_users")
     if keys is not None:
@@ -110,7 +113,7 @@ def release_waiting(keys: Collection[str] | None = None) -> int:
 
 
 def _release(unknown_users: dict[int, dict[str, int]]) -> int:
-    """Release those of these rows, named by id with local user ids by place, that need not wait any more."""
+    """Release those of these rows (local user ids by path, by row id) whose people are all known."""
     wanted = {local_id for places in unknown_users.values() for local_id in places.values()}
     people = User.objects.filter(pk__in=wanted).values_list("pk", "lms_user_id")
     known = {local_id: lms_user_id for local_id, lms_user_id in people if lms_user_id is not None}
@@ -120,7 +123,7 @@ def _release(unknown_users: dict[int, dict[str, int]]) -> int:
 
 @write_transaction
 def _make_due(ids: Collection[int], lms_user_ids: dict[int, int]) -> int:
-    """Put the ids into the rows' data. The rows are locked, for the retirement of a person rewrites the same data."""
+    """Write the LMS user ids into the rows' data. Locks the rows: a retirement rewrites the same data."""
     rows = list(OutboxEvent.objects.select_for_update().filter(pk__in=ids, state=OutboxState.waiting).order_by("pk"))
     for row in rows:
         for place, local_id in row.unknown_users.items():
@@ -135,7 +138,7 @@ def purge_published(*, older_than: timedelta) -> bool:
     """
     Delete some of the events that were published that long ago.
 
-    :returns: whether there may be more of them
+    :returns: True if there may be more of them
     """
     old = OutboxEvent.objects.filter(state=OutboxState.published, published_at__lt=DatabaseNow() - older_than).order_by(
         "published_at"
@@ -147,9 +150,9 @@ def purge_published(*, older_than: timedelta) -> bool:
 
 def try_again(events: QuerySet[OutboxEvent]) -> int:
     """
-    An operator's wish: these are due at once, those that failed for good or were given up included. Returns how many.
+    Make events due at once, failed and given up ones included. Returns how many.
 
-    Each goes out when it gets its turn, so what was given up leaves after what its course has sent since.
+    One that was given up leaves after what its course has sent since.
     """
     unsent = events.filter(state__in=(OutboxState.pending, OutboxState.failed))
     return unsent.update(state=OutboxState.pending, next_try=None)
@@ -157,16 +160,16 @@ def try_again(events: QuerySet[OutboxEvent]) -> int:
 
 def give_up(events: QuerySet[OutboxEvent], *, reason: str) -> int:
     """
-    An operator's decision: these are not to be sent, and their courses go on without them. Returns how many.
+    Mark events as failed, so that their courses go on without them. Returns how many.
 
-    One that is under way at this moment may still arrive, and is then noted as published: the outbox tells the truth.
+    One that is in flight at this moment may still arrive, and is then marked as published.
     """
     unsent = events.filter(state__in=(OutboxState.pending, OutboxState.waiting, OutboxState.failed))
     return unsent.update(state=OutboxState.failed, next_try=None, last_error=f"Given up: {reason}")
 
 
 def oldest_unsent(now: datetime | None = None) -> timedelta | None:
-    """How long the oldest event that could be sent has been owed; None if none is. One statement."""
+    """Return the age of the oldest pending event; None if there is none. One statement."""
     oldest = OutboxEvent.objects.filter(state=OutboxState.pending, published_at=None).order_by("pk")
     created = oldest.values_list("created", flat=True).first()
     return None if created is None else (now or timezone.now()) - created

@@ -1,5 +1,5 @@
 """
-Keeping people out of the log.
+Keeps personal data out of the log.
 
 On every failure the bus libraries log the whole event, names and addresses included, and raise errors that repeat it.
 So does Django where a receiver fails, for a database's error quotes the row that it refused.
@@ -17,18 +17,18 @@ _LOGGERS: Final = (
     "edx_event_bus_redis.internal.producer",
     "django.dispatch",
 )
-#: Logs what each receiver of an event returned or raised, with the traceback, as if it were news.
-_CHATTERBOX: Final = "openedx_events.tooling"
+#: Logs at INFO what each receiver of an event returned or raised, with the traceback.
+_VERBOSE_LOGGER: Final = "openedx_events.tooling"
 
 
 def describe(error: BaseException) -> str:
-    """An error without its text, which may quote data: its class, and a database's number for it."""
+    """Describe an error without its text, which may quote data: by its class, and a database's number for it."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     return f"{type(error).__name__} {number}" if number is not None else type(error).__name__
 
 
 def place(error: BaseException) -> str:
-    """Where it was raised, as `module.py:12`; empty if it was not."""
+    """Return the line that raised an error, as `module.py:12`; empty if it was not raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 
@@ -45,7 +45,7 @@ class WithoutEventData(logging.Filter):
         if record.levelno >= logging.WARNING:
             error = record.exc_info[1] if record.exc_info else None
             what = f"{record.funcName} failed" + (f" ({describe(error)}, {place(error)})" if error else "")
-            record.msg = f"{what}; what it said of the event is left out here"
+            record.msg = f"{what}; details are left out because they may hold personal data"
             record.args, record.exc_info, record.exc_text, record.stack_info = (), None, None, None
         return True
 
@@ -60,7 +60,7 @@ class WarningsOnly(logging.Filter):
 
 def keep_event_data_out_of_logs() -> None:
     """Put the filters on the libraries' loggers, whatever `LOGGING` says. Twice is once."""
-    for name, kind in [*((name, WithoutEventData) for name in _LOGGERS), (_CHATTERBOX, WarningsOnly)]:
+    for name, kind in [*((name, WithoutEventData) for name in _LOGGERS), (_VERBOSE_LOGGER, WarningsOnly)]:
         logger = logging.getLogger(name)
         if not any(isinstance(present, kind) for present in logger.filters):
             logger.addFilter(kind())

@@ -1,4 +1,4 @@
-"""The producer that openedx-events sends to: it stores the event in the transaction of the change that it tells of."""
+"""The producer that openedx-events calls: it stores the event in the transaction of the change."""
 
 from collections.abc import Iterator
 from typing import Any, override
@@ -55,7 +55,7 @@ class OutboxProducer(EventBusProducer):
 
 
 def _value_at(event_data: dict[str, Any], path: str) -> Any:
-    """What stands at a path of names separated by dots."""
+    """Return the value at a path of names separated by dots."""
     first, *others = path.split(".")
     value = event_data[first]
     for name in others:
@@ -64,7 +64,7 @@ def _value_at(event_data: dict[str, Any], path: str) -> Any:
 
 
 def _metadata(metadata: EventsMetadata) -> dict[str, Any]:
-    """The metadata as JSON holds it; times are ISO 8601."""
+    """Return the metadata as JSON values; times are ISO 8601."""
     return {
         **attrs.asdict(metadata),
         "id": str(metadata.id),
@@ -75,7 +75,7 @@ def _metadata(metadata: EventsMetadata) -> dict[str, Any]:
 
 def _with_known_ids(event_data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     """
-    The event's data with a local user id wherever a person's LMS user id is unknown.
+    Return the event's data with a local user id wherever a person's LMS user id is unknown.
 
     The platform's schema demands LMS ids, which staff who came by another way than a token may lack. Someone who asked
     for a reset is then replaced by the learner, whom the LMS knows; a learner is waited for.

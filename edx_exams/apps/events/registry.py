@@ -1,4 +1,4 @@
-"""The schema registry, asked in a way that cannot hang, and with "no such schema" told from "no answer"."""
+"""The schema registry's client: with a time-out, and "no such schema" distinguished from "no answer"."""
 
 import functools
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-#: What a registry answers if it works and does not know: subject, version or schema not found. Another 404 is a wrong
-#: address or a proxy's.
+#: Error codes of a registry that works: subject, version or schema not found. Another 404 is a wrong address or a
+#: proxy's.
 _NOT_FOUND: Final = frozenset({40401, 40402, 40403})
 _HTTP_NOT_FOUND: Final = 404
 
 
 class RegistryUnavailable(Exception):
-    """The registry did not answer, or not in a way that says anything about the schema: later it may."""
+    """The registry did not answer, or its answer says nothing about the schema: to be tried again later."""
 
 
 def _answered[**P, R](ask: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a question to the registry so that it raises `SchemaRegistryError` only for a true "there is none"."""
+    """Decorate a call of the registry so that it raises `SchemaRegistryError` only for "not found"."""
 
     @functools.wraps(ask)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,7 +39,7 @@ def _answered[**P, R](ask: Callable[P, R]) -> Callable[P, R]:
 
 
 class BoundedRegistryClient(SchemaRegistryClient):
-    """A client that tells "there is no such schema" from every other failure: our caller waits and tries again."""
+    """A client that distinguishes "not found" from every other failure, which its caller tries again."""
 
     @override
     @_answered
@@ -54,9 +54,9 @@ class BoundedRegistryClient(SchemaRegistryClient):
     @override
     def get_associations_by_resource_name(self, *args: Any, **kwargs: Any) -> Any:
         """
-        The subjects that a registry was told to use for a topic; its lack of them is no error.
+        Return the subjects that a registry associates with a topic; none is not an error.
 
-        Most registries don't know this question and answer it with a 404 of their own making.
+        Most registries don't have this endpoint and answer 404 in a form of their own.
         """
         try:
             return _answered(super().get_associations_by_resource_name)(*args, **kwargs)
@@ -69,13 +69,13 @@ class BoundedRegistryClient(SchemaRegistryClient):
 
 def registry_client() -> BoundedRegistryClient:
     """
-    The client for edx-event-bus-kafka's settings: one in a process, for it keeps its connections and what it has read.
+    Return the client for edx-event-bus-kafka's settings: one in a process, for it caches connections and schemas.
 
     :raises ImproperlyConfigured: no registry is configured
     """
     url = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL", None)
     if not url:
-        message = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set: where is the schema registry?"
+        message = "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL is not set."
         raise ImproperlyConfigured(message)
     key = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY", "")
     secret = getattr(settings, "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET", "")
@@ -89,6 +89,6 @@ def _client(url: str, user: str, timeout: float) -> BoundedRegistryClient:
             "url": url,
             "basic.auth.user.info": user,
             "timeout": timeout,  # seconds; the library gives none
-            "max.retries": 0,  # between tries the broker must hear of us, which a sleep in there would not allow
+            "max.retries": 0,  # a sleep in there would keep the consumer from polling the broker
         }
     )

@@ -1,4 +1,4 @@
-"""What the relay needs: its lease, the path of an event's key, an index for the oldest of each course."""
+"""The relay's needs: its lease, the path of an event's key, an index for the oldest of each course."""
 
 from django.db import migrations, models
 

@@ -1,5 +1,5 @@
 """
-Ways out of the outbox: one publisher for each kind of event bus.
+The publishers: one for each kind of event bus.
 
 `EVENT_BUS_RELAY_PRODUCER` names the one that the relay uses.
 """
@@ -31,9 +31,9 @@ ALIASES: Final = {
 
 def publisher_class() -> type[Publisher]:
     """
-    What `EVENT_BUS_RELAY_PRODUCER` names; unset: Kafka where it is configured, else a line in the log.
+    Return the class that `EVENT_BUS_RELAY_PRODUCER` names; if unset, Kafka's where Kafka is configured, else the log's.
 
-    :raises Misconfigured: it names no publisher
+    :raises Misconfigured: it does not name a publisher
     """
     name = settings.EVENT_BUS_RELAY_PRODUCER or default_name()
     try:
@@ -43,12 +43,12 @@ def publisher_class() -> type[Publisher]:
         raise Misconfigured(message) from error
     if not (isinstance(found, type) and issubclass(found, Publisher)):
         message = (
-            f"EVENT_BUS_RELAY_PRODUCER is {name!r}, which is no publisher: name 'kafka', 'redis', 'log' or a class."
+            f"EVENT_BUS_RELAY_PRODUCER is {name!r}, which is not a publisher: name 'kafka', 'redis', 'log' or a class."
         )
         raise Misconfigured(message)
     return found
 
 
 def default_name() -> str:
-    """The publisher of a deployment that names none."""
+    """Return the publisher of a deployment that names none."""
     return "kafka" if getattr(settings, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS", None) else "log"

@@ -1,4 +1,4 @@
-"""What a publisher is: it takes an event and says, once and from whatever thread, whether the bus has it."""
+"""The interface of publishers: one takes an event and reports, once and from any thread, whether the bus has it."""
 
 import queue
 import threading
@@ -14,16 +14,16 @@ from openedx_events.tooling import OpenEdxPublicSignal
 
 
 class Misconfigured(Exception):
-    """The settings name no bus that could be used. Its text is one line for the operator."""
+    """The settings do not describe a usable event bus. The text is one line for the operator."""
 
 
 class NotPublished(Exception):
-    """The bus does not have the event, or did not say so. Its text holds no data of a person."""
+    """The bus has not acknowledged the event. The text holds no personal data."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelayedEvent:
-    """An event as it was when it was owed: what the bus libraries' producers are called with."""
+    """An event as it was recorded: the arguments of the bus libraries' producers."""
 
     signal: OpenEdxPublicSignal
     topic: str
@@ -34,7 +34,7 @@ class RelayedEvent:
     metadata: EventsMetadata
 
     def send_with(self, producer: EventBusProducer) -> None:
-        """Call a bus library's producer."""
+        """Send the event with a bus library's producer."""
         producer.send(
             signal=self.signal,
             topic=self.topic,
@@ -57,53 +57,53 @@ class Delivery:
 
 class Breaker:
     """
-    Spares those who come next the wait for something that has just failed to answer.
+    Circuit breaker: after a failure, further calls fail at once for a while instead of waiting for a time-out.
 
-    :param seconds: for which it is left alone after a failure
+    :param seconds: for which calls fail after a failure
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._failure: NotPublished | None = None
-        self._closed_from = 0.0
+        self._open_until = 0.0
 
     def check(self) -> None:
         """
-        Ask whether a try makes sense.
+        Refuse the call while the breaker is open.
 
-        :raises NotPublished: it failed just now; the same error again
+        :raises NotPublished: the failure that opened it
         """
-        if self._failure and time.monotonic() < self._closed_from:
+        if self._failure and time.monotonic() < self._open_until:
             raise self._failure
 
     def trip(self, failure: NotPublished) -> NotPublished:
-        """It has failed. Returns the failure, to be raised."""
-        self._failure, self._closed_from = failure, time.monotonic() + self._seconds
+        """Open the breaker after a failure. Returns the failure, to be raised."""
+        self._failure, self._open_until = failure, time.monotonic() + self._seconds
         return failure
 
 
 class Publisher(ABC):
-    """A connection to an event bus. Made without arguments; raises `Misconfigured` if the settings are no good."""
+    """A connection to an event bus. Made without arguments; raises `Misconfigured` if the settings are unusable."""
 
     @abstractmethod
     def publish(self, delivery: Delivery) -> None:
         """Send an event. Returns at once; `delivery.done` is called within a bounded time. Never raises."""
 
-    def discard(self) -> None:  # noqa: B027  (most have nothing to forget)
-        """Forget what was not sent yet: another relay sends it. Nobody waits for its `done` any more."""
+    def discard(self) -> None:  # noqa: B027  (most have nothing to drop)
+        """Drop events that are not sent yet: another relay sends them. Nobody waits for their `done` any more."""
 
-    def close(self) -> None:  # noqa: B027  (nor anything to let go of)
-        """Let go of the bus. What is under way may or may not arrive."""
+    def close(self) -> None:  # noqa: B027  (nor anything to close)
+        """Close the connection. Events in flight may or may not arrive."""
 
 
 class BlockingPublisher(Publisher):
     """
     A publisher whose bus is called through functions that block: one thread calls them, in order.
 
-    So a schema registry or a broker that hangs holds up that thread and not the relay, which has a lease to renew.
+    A schema registry or broker that hangs blocks that thread and not the relay, which has a lease to renew.
     """
 
-    #: Seconds that `close` waits for the call under way.
+    #: Seconds that `close` waits for the call in progress.
     _CLOSE_SECONDS: Final = 5.0
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class BlockingPublisher(Publisher):
     @abstractmethod
     def _send(self, delivery: Delivery) -> None:
         """
-        Send an event, and see to it that `delivery.done` is called unless this raises.
+        Send an event, and call `delivery.done` unless this raises.
 
         :raises NotPublished: it could not be sent; other exceptions count as the same
         """
@@ -140,7 +140,7 @@ class BlockingPublisher(Publisher):
     def _send_all(self) -> None:
         while (delivery := self._deliveries.get()) is not None:
             if not delivery.still_ours():
-                delivery.done(NotPublished("The lease ran out before this was sent"))
+                delivery.done(NotPublished("The lease expired before the event was sent"))
                 continue
             try:
                 self._send(delivery)

@@ -1,8 +1,8 @@
 """
-Kafka, through edx-event-bus-kafka: its producer makes the messages, ours sees to it that the broker has them.
+Publishes to Kafka. edx-event-bus-kafka makes the messages; this module learns whether the broker has each.
 
-The library's own loader builds a producer that acknowledges nothing to its caller and swallows what goes wrong. It
-accepts any object with the methods of a confluent producer, though, and is given one that keeps account.
+The library's own loader builds a producer that reports nothing to its caller and swallows errors. It accepts any object
+with the methods of a confluent producer, and is given one that records acknowledgements.
 """
 
 import logging
@@ -29,9 +29,9 @@ from edx_exams.apps.events.publishers.base import (
 
 log = logging.getLogger(__name__)
 
-#: Without these a message could be lost or overtaken though it was acknowledged, so they are nobody's to change.
+#: Without these an acknowledged message could be lost or overtaken, so no setting changes them.
 _RELIABLE: Final = {"acks": "all", "enable.idempotence": True}
-#: What `EVENT_BUS_RELAY_KAFKA_OPTIONS` may replace. Milliseconds.
+#: Defaults that `EVENT_BUS_RELAY_KAFKA_OPTIONS` may replace. Milliseconds.
 _DEFAULTS: Final = {
     "delivery.timeout.ms": 10_000,  # then the relay counts a failed try, and an operator sees why
     "linger.ms": 2,
@@ -39,9 +39,9 @@ _DEFAULTS: Final = {
 }
 #: Seconds between two looks for acknowledgements where none comes; one that comes is seen at once.
 _POLL_SECONDS: Final = 0.5
-#: Seconds for which a registry that failed is not asked again.
+#: Seconds for which calls fail at once after the registry has failed.
 _REGISTRY_PAUSE_SECONDS: Final = 5.0
-#: Seconds to wait for messages under way when the connection is closed or replaced.
+#: Seconds to wait for messages in flight when the connection is closed or replaced.
 _FLUSH_SECONDS: Final = 2.0
 
 
@@ -49,7 +49,7 @@ class KafkaPublisher(BlockingPublisher):
     """
     Publishes to Kafka as `EVENT_BUS_KAFKA_*` and `EVENT_BUS_RELAY_KAFKA_OPTIONS` say.
 
-    :raises Misconfigured: these settings are missing or refused
+    :raises Misconfigured: these settings are missing or not valid
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class KafkaPublisher(BlockingPublisher):
     def _send(self, delivery: Delivery) -> None:
         if self._producer.is_broken:
             self._reconnect()
-        self._schemas.make_known(delivery.event)
+        self._schemas.register(delivery.event)
         self._producer.expect(delivery.done)
         delivery.event.send_with(self._library)
         self._producer.require_produced()
@@ -79,8 +79,8 @@ class KafkaPublisher(BlockingPublisher):
         self._producer.close()
 
     def _reconnect(self) -> None:
-        """After an error from which an idempotent producer cannot recover: a new one, for the events to come."""
-        log.warning("The connection to Kafka broke for good and is made anew")
+        """Replace the producer after an error from which an idempotent producer cannot recover."""
+        log.warning("Kafka's client reported a fatal error; connecting again")
         self._producer.close()
         self._producer = _AcknowledgingProducer(self._options)
         self._library = KafkaEventProducer(self._producer)
@@ -88,7 +88,7 @@ class KafkaPublisher(BlockingPublisher):
 
 class _AcknowledgingProducer:
     """
-    What edx-event-bus-kafka takes for a confluent producer: passes messages on and tells what became of each.
+    Stands in for the confluent producer of edx-event-bus-kafka, and reports the acknowledgement of each message.
 
     `expect`, the library's call of `produce` and `require_produced` happen in one thread, one message after another.
     """
@@ -97,7 +97,7 @@ class _AcknowledgingProducer:
         try:
             self._producer = Producer({**options, "error_cb": self._note}, logger=log)
         except (KafkaException, TypeError, ValueError) as error:
-            message = f"Kafka's options are refused: {_text(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
+            message = f"Kafka's options are not valid: {_text(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
             raise Misconfigured(message) from error
         self._expected: Callable[[Exception | None], None] | None = None
         self._refused: Exception | None = None
@@ -107,14 +107,14 @@ class _AcknowledgingProducer:
         self._poller.start()
 
     def expect(self, done: Callable[[Exception | None], None]) -> None:
-        """The next message's acknowledgement goes to `done`."""
+        """Call `done` with the acknowledgement of the next message."""
         self._expected, self._refused = done, None
 
     def produce(self, topic: str, *, on_delivery: Callable[[KafkaError | None, Message], None], **message: Any) -> None:
         """Queue a message. The library calls this and swallows what it raises, so that is kept."""
         done, self._expected = self._expected, None
         if done is None:
-            error = "A message that nobody waits for"
+            error = "The library sent a message that was not expected"
             raise RuntimeError(error)
 
         def delivered(error: KafkaError | None, sent: Message) -> None:
@@ -136,28 +136,28 @@ class _AcknowledgingProducer:
 
     def require_produced(self) -> None:
         """
-        Make sure that the message that was expected is on its way.
+        Require that the expected message was queued.
 
-        :raises NotPublished: it is not
+        :raises NotPublished: it was not
         """
         if self._expected is not None:
             self._expected = None
-            raise NotPublished(_text(self._refused) if self._refused else "edx-event-bus-kafka made no message of it")
+            raise NotPublished(_text(self._refused) if self._refused else "edx-event-bus-kafka did not send the event")
 
     def poll(self, timeout: float) -> int:
-        """Call back for what was acknowledged."""
+        """Run the callbacks of acknowledged messages."""
         return int(self._producer.poll(timeout))
 
     def flush(self, timeout: float) -> int:
-        """Wait for what is under way; the number of messages that still are."""
+        """Wait for messages in flight. Returns how many still are."""
         return int(self._producer.flush(timeout))
 
     def purge(self) -> None:
-        """Drop what is not sent yet."""
+        """Drop messages that are not sent yet."""
         self._producer.purge(in_queue=True, in_flight=True, blocking=False)
 
     def close(self) -> None:
-        """Drop what is not sent yet, and stop."""
+        """Drop messages that are not sent yet, and stop."""
         self.purge()
         self._producer.flush(_FLUSH_SECONDS)
         self._closing.set()
@@ -174,20 +174,20 @@ class _AcknowledgingProducer:
 
 class _Schemas:
     """
-    The schemas that the registry knows of us.
+    The schemas that were registered.
 
     The library registers them within `send`, where a failure would only be logged, so this asks its serializers first.
-    They remember: the registry is asked once in a process' life for each kind of event. One that failed is left alone
-    for a while, so that events whose schemas are known don't wait behind those whose are not.
+    They are cached: the registry is asked once in a process' life for each kind of event. After a failure it is not
+    asked for a while, so that events whose schemas are registered don't wait behind those whose are not.
     """
 
     def __init__(self) -> None:
         self._known: set[tuple[OpenEdxPublicSignal, str, str]] = set()
         self._breaker = Breaker(_REGISTRY_PAUSE_SECONDS)
 
-    def make_known(self, event: RelayedEvent) -> None:
+    def register(self, event: RelayedEvent) -> None:
         """
-        Register the event's schemas.
+        Register the event's schemas, unless they are.
 
         :raises NotPublished: the registry does not answer, or refuses
         """
@@ -204,7 +204,7 @@ class _Schemas:
 
 
 def _serialize(event: RelayedEvent) -> None:
-    """Make key and value as the library will: that their schemas get registered is the point."""
+    """Serialize key and value as the library will, which registers their schemas."""
     topic = get_full_topic(event.topic)
     key_serializer, value_serializer = get_serializers(event.signal, event.key_field)
     key_serializer(extract_event_key(event.data, event.key_field), SerializationContext(topic, MessageField.KEY, {}))
@@ -212,7 +212,7 @@ def _serialize(event: RelayedEvent) -> None:
 
 
 def _bound_registry_calls() -> None:
-    """Give the library's client of the registry a time-out, which it lacks; the relay tries again, so it need not."""
+    """Give the library's client of the registry a time-out, which it lacks, and no retries: the relay has its own."""
     client = get_schema_registry_client()._rest_client  # noqa: SLF001  (the library leaves no other way in)
     client.session.timeout = settings.EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT
     client.max_retries = 0
@@ -231,7 +231,7 @@ def _options() -> dict[str, Any]:
 
 
 def _text(error: Exception | KafkaError) -> str:
-    """An error in words. Kafka's and the registry's name servers and topics, and nobody."""
+    """Return an error as text. Those of Kafka and the registry name servers and topics, and no person."""
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
         error = error.args[0]
     return error.str() if isinstance(error, KafkaError) else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Where there is no event bus: each event as a line of JSON on stdout."""
+"""Prints each event as a line of JSON on stdout, for installations without an event bus."""
 
 import json
 import sys
@@ -9,15 +9,15 @@ from edx_exams.apps.events.publishers.base import Delivery, Publisher, RelayedEv
 
 class LogPublisher(Publisher):
     """
-    Prints what would be sent, for newcomers and for installations without a bus.
+    Prints events instead of sending them.
 
-    The people of an event appear as the number by which the LMS knows them, never with name or address.
+    People appear with their LMS user id alone, never with name or address.
     """
 
     @override
     def publish(self, delivery: Delivery) -> None:
         try:
-            sys.stdout.write(json.dumps(described(delivery.event)) + "\n")
+            sys.stdout.write(json.dumps(without_pii(delivery.event)) + "\n")
             sys.stdout.flush()
         except OSError as error:
             delivery.done(error)
@@ -25,8 +25,8 @@ class LogPublisher(Publisher):
             delivery.done(None)
 
 
-def described(event: RelayedEvent) -> dict[str, Any]:
-    """What of an event may stand in a log."""
+def without_pii(event: RelayedEvent) -> dict[str, Any]:
+    """Return the fields of an event that hold no personal data."""
     attempt = event.data.get("exam_attempt")
     return {
         "event": event.metadata.event_type,

@@ -1,5 +1,5 @@
 """
-Redis Streams, through edx-event-bus-redis: its producer makes the entries, ours hears what became of each.
+Publishes to Redis Streams. edx-event-bus-redis makes the entries; this module learns whether Redis added each.
 
 The library is installed in production alone, so this module is imported only where a configuration names it.
 """
@@ -13,7 +13,7 @@ from edx_exams.apps.events.publishers.base import BlockingPublisher, Breaker, De
 
 #: Seconds to wait for Redis, to connect and to answer.
 _TIMEOUT_SECONDS: Final = 5.0
-#: Seconds for which a Redis that failed is not asked again: hundreds of courses would each wait for it.
+#: Seconds for which calls fail at once after Redis has failed: hundreds of courses would each wait for a time-out.
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -38,7 +38,7 @@ class RedisPublisher(BlockingPublisher):
         try:
             client = database.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS)
         except ValueError as error:
-            message = f"EVENT_BUS_REDIS_CONNECTION_URL is refused: {error}"
+            message = f"EVENT_BUS_REDIS_CONNECTION_URL is not valid: {error}"
             raise Misconfigured(message) from error
         self._breaker = Breaker(_PAUSE_SECONDS)
         self._client = _AcknowledgingClient(client)
@@ -58,7 +58,7 @@ class RedisPublisher(BlockingPublisher):
 
 
 class _AcknowledgingClient:
-    """What edx-event-bus-redis takes for a walrus database: it remembers whether the last entry was added."""
+    """Stands in for the walrus database of edx-event-bus-redis, and remembers whether the last entry was added."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -66,24 +66,26 @@ class _AcknowledgingClient:
         self._error: Exception | None = None
 
     def expect(self) -> None:
-        """An entry is about to be added."""
+        """Prepare for one entry."""
         self._added, self._error = False, None
 
     def require_added(self) -> None:
         """
-        Make sure that it was. The library swallows what went wrong.
+        Require that the entry was added. The library swallows errors.
 
-        :raises NotPublished: it was not
+        :raises NotPublished: it was not added
         """
         if not self._added:
-            raise NotPublished(_text(self._error) if self._error else "edx-event-bus-redis made no entry of it")
+            raise NotPublished(
+                _text(self._error) if self._error else "edx-event-bus-redis did not add the event to the stream"
+            )
 
     def Stream(self, name: str) -> "_AcknowledgingStream":  # noqa: N802  (walrus' name)
-        """The stream of this name."""
+        """Return the stream of this name."""
         return _AcknowledgingStream(self, self._database.Stream(name))
 
     def add(self, stream: Any, data: dict[bytes, bytes], **options: Any) -> Any:
-        """Add an entry to a stream and keep account of it."""
+        """Add an entry to a stream and remember the result."""
         try:
             entry_id = stream.add(data, **options)
         except Exception as error:
@@ -103,5 +105,5 @@ class _AcknowledgingStream:
 
 
 def _text(error: Exception) -> str:
-    """An error in words; Redis' name a host and nobody."""
+    """Return an error as text; those of Redis name hosts and no person."""
     return f"{type(error).__name__}: {error}"

@@ -1,6 +1,5 @@
 """`manage.py submit_timed_out_attempts`: hand in what learners left running."""
 
-import signal
 import threading
 from argparse import ArgumentParser
 from typing import Any, Final, override
@@ -11,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from edx_exams.apps.core.api import submit_timed_out_attempts
 from edx_exams.apps.core.checks import require_sound_settings
-from edx_exams.apps.core.commands import CommandWithExamples
+from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.signals import swept
 
@@ -52,9 +51,7 @@ class Command(CommandWithExamples):
     def _sweep_until_stopped(self, batch_size: int, *, pause: float) -> None:
         """Sweep again and again; a database that is away is waited for. SIGTERM ends it after the batch in hand."""
         stop = threading.Event()
-
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, lambda *_: stop.set())
+        on_termination(stop.set)
         while not stop.is_set():
             close_old_connections()
             try:

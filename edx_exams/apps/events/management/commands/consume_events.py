@@ -1,7 +1,6 @@
-"""`manage.py consume_events`: do what the platform tells on the event bus. Takes the place of openedx-events' own."""
+"""`manage.py consume_events`: handle the platform's events. Takes the place of openedx-events' own command."""
 
 import json
-import signal
 from argparse import ArgumentParser
 from typing import Any, Final, override
 
@@ -13,7 +12,7 @@ from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
 
 from edx_exams.apps.core.checks import require_sound_settings
-from edx_exams.apps.core.commands import CommandWithExamples
+from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 
 _EXAMPLES: Final = """
 Examples:
@@ -21,7 +20,7 @@ Examples:
   manage.py consume_events -t learning-course-access-role-lifecycle -g exams \\
       --extra '{"offset_time": "2026-11-23T08:00:00Z"}'     set the group back to then, and read nothing
 
-Ends with 0 after SIGTERM or SIGINT, and with 1 and a line that says why after what it cannot mend by waiting.
+Exits with 0 after SIGTERM or SIGINT, and with 1 and a line that says why after an error that retrying cannot mend.
 """
 
 
@@ -44,10 +43,9 @@ class Command(CommandWithExamples):
         try:
             consumer = _consumer(topic=topic, group_id=group_id, **extra)
             if stop := getattr(consumer, "stop", None):
-                for ending in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(ending, lambda *_: stop())
+                on_termination(stop)
             consumer.consume_indefinitely()
-        except Exception as error:  # whatever it is, the process manager must see it end in failure
+        except Exception as error:  # the process manager must see a failure
             reason = " ".join(str(error).split()) or type(error).__name__
             message = f"Consuming {topic} failed: {reason}"
             raise CommandError(message) from error
@@ -67,15 +65,15 @@ def _extra(text: str | None) -> dict[str, Any]:
 
 def _consumer(**arguments: Any) -> EventBusConsumer:
     """
-    The consumer that EVENT_BUS_CONSUMER names.
+    Make the consumer that EVENT_BUS_CONSUMER names.
 
-    openedx-events' own loader makes one that does nothing out of every error.
+    openedx-events' own loader turns every error into a consumer that does nothing.
     """
     if not (name := getattr(settings, "EVENT_BUS_CONSUMER", None)):
         message = "EVENT_BUS_CONSUMER is not set."
         raise ImproperlyConfigured(message)
     consumer = import_string(name)(**arguments)
     if not isinstance(consumer, EventBusConsumer):
-        message = f"EVENT_BUS_CONSUMER is {name!r}, which makes no EventBusConsumer."
+        message = f"EVENT_BUS_CONSUMER is {name!r}, which is not an EventBusConsumer."
         raise ImproperlyConfigured(message)
     return consumer

@@ -1,18 +1,18 @@
-"""`manage.py relay_events`: send what the outbox owes to the event bus."""
+"""`manage.py relay_events`: send the pending events of the outbox to the event bus."""
 
-import signal
 from argparse import ArgumentParser
 from typing import Any, Final, override
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from edx_exams.apps.core.checks import require_sound_settings
-from edx_exams.apps.core.commands import CommandWithExamples
+from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.events.models import OutboxState
 from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.base import Misconfigured
-from edx_exams.apps.events.relay import BATCH, INTERVAL, PublisherStuck, Relay
+from edx_exams.apps.events.relay import PublisherStuck, Relay
 
 _EXAMPLES: Final = """
 Examples:
@@ -22,23 +22,29 @@ Examples:
 
 
 class Command(CommandWithExamples):
-    """Send events to the bus that `EVENT_BUS_RELAY_PRODUCER` names. Start two: one sends, the other is its spare."""
+    """Send events to the bus that `EVENT_BUS_RELAY_PRODUCER` names. Start two: one sends, the other is on standby."""
 
-    help = "Sends the events that the outbox owes. Of several one is at work, the others take over when it dies."
+    help = (
+        "Sends the pending events of the outbox. Of several processes one is active, the others take over when it dies."
+    )
     examples = _EXAMPLES
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="send what is due, and end")
         parser.add_argument(
-            "--batch", type=int, default=BATCH, metavar="N", help="events in hand at most (default: %(default)s)"
+            "--batch",
+            type=int,
+            default=settings.EVENT_BUS_RELAY_BATCH_SIZE,
+            metavar="N",
+            help="events read from the outbox at once, at most (default: %(default)s)",
         )
         parser.add_argument(
             "--interval",
             type=float,
-            default=INTERVAL,
+            default=settings.EVENT_BUS_RELAY_INTERVAL,
             metavar="SECONDS",
-            help="pause between two looks into the outbox (default: %(default)s)",
+            help="time between two polls of the outbox (default: %(default)s)",
         )
 
     @override
@@ -52,8 +58,7 @@ class Command(CommandWithExamples):
         except Misconfigured as error:
             raise CommandError(str(error)) from error
         relay = Relay(publisher, batch=options["batch"], interval=options["interval"])
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, lambda *_: relay.stop())
+        on_termination(relay.stop)
         try:
             if options["once"]:
                 self._send_once(relay)
@@ -65,14 +70,14 @@ class Command(CommandWithExamples):
             publisher.close()
 
     def _send_once(self, relay: Relay) -> None:
-        """One pass; its last line is a sum, and its exit code 0 if nothing is left that was due."""
+        """Send what is due. The last line is a sum; the exit code is 0 if nothing that was due is left."""
         try:
             had_lease = relay.run_once()
         except (DatabaseError, InterfaceError) as error:
-            message = f"The database failed: {type(error).__name__}."
+            message = f"The database is unavailable ({type(error).__name__})."
             raise CommandError(message) from error
         if not had_lease:
-            message = "Another relay is at work, and sends what is due."
+            message = "Another relay is active and sends what is due."
             raise CommandError(message)
         counts = relay.counts
         total = (

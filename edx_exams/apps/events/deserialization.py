@@ -1,4 +1,4 @@
-"""From a row of the outbox back to the event that was sent into it."""
+"""Makes the event again from its row in the outbox."""
 
 import io
 from datetime import datetime
@@ -17,11 +17,11 @@ from edx_exams.apps.events.publishers.base import RelayedEvent
 
 
 class Unsendable(Exception):
-    """The row can never become an event as it is. The text names the fault and repeats nothing of the data."""
+    """The row cannot be made into an event. The text names the fault and repeats nothing of the data."""
 
 
-class _Form(NamedTuple):
-    """What the events of a type are read and written with. Making it costs more than using it."""
+class _Codec(NamedTuple):
+    """Deserializer, serializer and schema of an event type, kept because they are expensive to make."""
 
     deserializer: Any
     serializer: Any
@@ -29,16 +29,16 @@ class _Form(NamedTuple):
 
 
 @cache
-def _form(signal: OpenEdxPublicSignal) -> _Form:
+def _codec(signal: OpenEdxPublicSignal) -> _Codec:
     serializer = AvroSignalSerializer(signal)
-    return _Form(AvroSignalDeserializer(signal), serializer, parse_schema(serializer.schema))
+    return _Codec(AvroSignalDeserializer(signal), serializer, parse_schema(serializer.schema))
 
 
-def restored(row: OutboxEvent) -> RelayedEvent:
+def deserialize(row: OutboxEvent) -> RelayedEvent:
     """
-    The event of a row, with the id and time that it was made with, whatever the number of tries.
+    Return the event of a row, with its original id and time.
 
-    It is serialized on trial: what fails here fails the same way tomorrow, while what fails at the bus may not.
+    It is serialized once as a trial: an error here is permanent, an error of the bus may not be.
 
     :raises Unsendable: type, data or metadata are not those of an event that this openedx-events knows
     """
@@ -48,9 +48,9 @@ def restored(row: OutboxEvent) -> RelayedEvent:
         message = f"openedx-events knows no event of the type {row.event_type}"
         raise Unsendable(message) from None
     try:
-        form = _form(signal)
-        data = form.deserializer.from_dict(row.data)
-        schemaless_writer(io.BytesIO(), form.schema, form.serializer.to_dict(data))
+        codec = _codec(signal)
+        data = codec.deserializer.from_dict(row.data)
+        schemaless_writer(io.BytesIO(), codec.schema, codec.serializer.to_dict(data))
     except Exception as error:  # the libraries raise what they like, and repeat the data in the text
         message = f"The data does not fit {row.event_type} ({type(error).__name__})"
         raise Unsendable(message) from error
