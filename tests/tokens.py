@@ -37,7 +37,17 @@ def signing_key() -> rsa.RSAPrivateKey:
 @cache
 def public_jwk_set() -> str:
     """The LMS's public key as the JSON text that ``JWT_AUTH["JWT_PUBLIC_SIGNING_JWK_SET"]`` holds."""
-    jwk = RSAAlgorithm.to_jwk(signing_key().public_key(), as_dict=True)
+    return _jwk_set(signing_key())
+
+
+@cache
+def another_jwk_set() -> str:
+    """The same of a key with which the LMS signs nothing."""
+    return _jwk_set(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+
+def _jwk_set(key: rsa.RSAPrivateKey) -> str:
+    jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return json.dumps({"keys": [{**jwk, "kid": KEY_ID, "use": "sig", "alg": "RS512"}]})
 
 
@@ -105,7 +115,7 @@ class Person:
         """The request header that carries the token: what services send."""
         return {"Authorization": f"JWT {self.token(algorithm, **changes)}"}
 
-    def cookies(self, **changes: Any) -> dict[str, str]:
-        """The two cookies that carry the token, RS512: what a browser sends."""
-        header, payload, signature = self.token("RS512", **changes).split(".")
+    def cookies(self, algorithm: Algorithm = "RS512", **changes: Any) -> dict[str, str]:
+        """The two cookies that carry the token: what a browser sends."""
+        header, payload, signature = self.token(algorithm, **changes).split(".")
         return {HEADER_PAYLOAD_COOKIE: f"{header}.{payload}", SIGNATURE_COOKIE: signature}

@@ -153,7 +153,7 @@ JWT_AUTH: dict[str, Any] = {
     "JWT_VERIFY_EXPIRATION": True,
     "JWT_PAYLOAD_GET_USERNAME_HANDLER": lambda payload: payload.get("preferred_username"),
     "JWT_LEEWAY": 1,
-    "JWT_DECODE_HANDLER": "edx_rest_framework_extensions.auth.jwt.decoder.jwt_decode_handler",
+    "JWT_DECODE_HANDLER": "edx_exams.apps.api.tokens.decode",
     "JWT_PUBLIC_SIGNING_JWK_SET": None,
     "JWT_AUTH_COOKIE": "edx-jwt-cookie",
     "JWT_AUTH_COOKIE_HEADER_PAYLOAD": "edx-jwt-cookie-header-payload",

@@ -1,62 +1,79 @@
 """Authentication by the LMS's JWT, in a header or in the browser's split cookies."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, Final, override
+from typing import Any, override
 
 import jwt
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from edx_django_utils.monitoring import set_custom_attribute
 from edx_rest_framework_extensions.auth.jwt.authentication import JwtAuthentication as EdxJwtAuthentication
+from edx_rest_framework_extensions.auth.jwt.cookies import (
+    jwt_cookie_header_payload_name,
+    jwt_cookie_name,
+    jwt_cookie_signature_name,
+)
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
+from rest_framework_jwt.blacklist.exceptions import MissingToken
 
-from edx_exams.apps.core.checks import has_keys
+from edx_exams.apps.api.tokens import VerifiedToken, verify
+from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.limits import is_storable
 from edx_exams.apps.core.models import User
-
-_has_keys: Final = lru_cache(maxsize=4)(has_keys)
 
 
 class JwtAuthentication(EdxJwtAuthentication):
     """
-    edx-drf-extensions' authentication, closed where it was open.
+    edx-drf-extensions' authentication with our verification of tokens and our people.
 
-    * Without the LMS's public keys the library accepts a token with any signature; here no token is accepted then.
+    * The split cookies are joined here; no middleware has to do so.
+    * A token is verified once, and goes with the request: `request.auth` is a `VerifiedToken`.
     * A malformed token or claim is a 401, never a server error; an unavailable database is not taken for a bad token.
     * Nothing of a token or a person gets into the log.
     """
 
-    _database_error: DatabaseError | InterfaceError | None = None
-
     @override
-    def authenticate(self, request: Request) -> tuple[User, str] | None:
+    def authenticate(self, request: Request) -> tuple[User, VerifiedToken] | None:
         """
-        Return the caller and their token; None without a token, or for cookies without a valid CSRF token.
+        Return the caller and their token; None without a token, and for cookies that are not good.
 
-        :raises AuthenticationFailed: the token is not valid
+        :raises AuthenticationFailed: the token in the header is not valid
         """
+        _join_cookies(request.COOKIES)
         try:
-            result: tuple[User, str] | None = super().authenticate(request)
-        except PermissionDenied as refusal:  # cookies without a CSRF token, beside a session of someone else
-            raise AuthenticationFailed(refusal.detail) from None
-        except (APIException, DatabaseError, InterfaceError):
+            given = self.get_token_from_request(request)
+        except MissingToken:
+            given = None
+        if given is None:
+            return None
+        by_cookie = given in request.COOKIES.values()
+        try:
+            token = _verified(given)
+            user = self._user(token)
+            if by_cookie:
+                self._enforce_csrf(request)
+        except AuthenticationFailed:
+            set_custom_attribute("jwt_auth_result", "forgiven-failure" if by_cookie else "failed-auth-header")
+            if by_cookie:  # a browser's old cookies count as none: the view may know the browser by other means
+                return None
             raise
-        except Exception:  # noqa: BLE001  (a token can be malformed in more ways than its readers foresee)
+        set_custom_attribute("jwt_auth_result", "success-cookie" if by_cookie else "success-auth-header")
+        return user, token
+
+    def _user(self, token: VerifiedToken) -> User:
+        try:
+            return self.authenticate_credentials(token.claims)
+        except (APIException, ExamBaseException, DatabaseError, InterfaceError):
+            raise
+        except Exception:  # noqa: BLE001  (claims can be malformed in more ways than their readers foresee)
             message = "The token is malformed."
             raise AuthenticationFailed(message) from None
-        if self._database_error:  # which the library forgives where the token came by cookie
-            raise self._database_error
-        return result
 
-    @classmethod
-    @override
-    def jwt_decode_token(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the token's claims, if its signature is one of the LMS's."""
-        if not _has_keys(settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")):
-            message = "No public key of the LMS is configured."
-            raise jwt.InvalidTokenError(message)
-        return super().jwt_decode_token(*args, **kwargs)  # type: ignore[no-any-return]
+    def _enforce_csrf(self, request: Request) -> None:
+        try:
+            self.enforce_csrf(request)
+        except PermissionDenied as refusal:
+            raise AuthenticationFailed(refusal.detail) from None
 
     @override
     def authenticate_credentials(self, payload: Mapping[str, Any]) -> User:
@@ -70,16 +87,12 @@ class JwtAuthentication(EdxJwtAuthentication):
             message = "The token names no user."
             raise AuthenticationFailed(message)
         attributes = self._attributes(payload)
-        try:
-            user, _ = User.objects.get_or_create(username=username, defaults=attributes)
-            changed = [name for name, value in attributes.items() if getattr(user, name) != value]
-            if changed:
-                for name in changed:
-                    setattr(user, name, attributes[name])
-                user.save(update_fields=changed)
-        except (DatabaseError, InterfaceError) as error:
-            self._database_error = error
-            raise
+        user, _ = User.objects.get_or_create(username=username, defaults=attributes)
+        changed = [name for name, value in attributes.items() if getattr(user, name) != value]
+        if changed:
+            for name in changed:
+                setattr(user, name, attributes[name])
+            user.save(update_fields=changed)
         return user
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,3 +107,23 @@ class JwtAuthentication(EdxJwtAuthentication):
                 raise AuthenticationFailed(message)
             attributes[name] = value
         return attributes
+
+
+def _join_cookies(cookies: dict[str, str]) -> None:
+    """Join the two cookies in which the LMS splits a browser's token."""
+    header_and_payload = cookies.get(jwt_cookie_header_payload_name())
+    signature = cookies.get(jwt_cookie_signature_name())
+    if header_and_payload and signature:
+        cookies[jwt_cookie_name()] = f"{header_and_payload}.{signature}"
+
+
+def _verified(token: str) -> VerifiedToken:
+    try:
+        return verify(token)
+    except jwt.ExpiredSignatureError:
+        message = "The token has expired."
+    except jwt.InvalidTokenError:
+        message = "The token is not valid."
+    except Exception:  # noqa: BLE001  (a token can be malformed in more ways than its readers foresee)
+        message = "The token is malformed."
+    raise AuthenticationFailed(message)

@@ -4,11 +4,11 @@ from typing import Any, override
 
 from django.db import transaction
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from edx_exams.apps.api.permissions import IsAuthenticated
 from edx_exams.apps.core.models import User
 
 

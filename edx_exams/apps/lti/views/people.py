@@ -6,11 +6,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound, PermissionDenied
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from edx_exams.apps.api.authentication import JwtAuthentication
+from edx_exams.apps.api.permissions import IsAuthenticated
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     get_attempt_to_change,
