@@ -17,7 +17,9 @@ admin.site.site_header = admin.site.site_title = "Special exams"
 _READ = ["get", "head"]
 
 urlpatterns = [
-    path("login/<str:backend>/", sso.begin),  # before social_django's own, of the same name and path
+    # Before social_django's own, of the same names and paths.
+    path("login/<str:backend>/", sso.begin),
+    path("complete/<str:backend>/", sso.complete),
     *oauth2_urlpatterns,
     path("", home, name="home"),
     path("admin/", admin.site.urls),

@@ -104,9 +104,9 @@ STATICFILES_DIRS = [PROJECT_ROOT / "static"]
 MEDIA_ROOT = str(PROJECT_ROOT / "media")
 MEDIA_URL = "/media/"
 
-# Cookies: the proctoring flow comes back to us by cross-site posts, hence None and Secure for the session.
+# Cookies: nothing cross-site needs the session; launches of proctoring tools have a cookie of their own.
 SESSION_COOKIE_NAME = "edx_exams_sessionid"
-SESSION_COOKIE_SAMESITE = "None"
+SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "edx_exams_csrftoken"
 CSRF_TRUSTED_ORIGINS: list[str] = []

@@ -111,9 +111,9 @@ def test_the_platforms_pages_work_in_a_vendors_frame(
     assert refused.value.headers["x-frame-options"] == "DENY"
     expect(inner.locator("form")).to_have_count(0)
 
-    session = [cookie for cookie in learner.context.cookies() if cookie["name"] == "edx_exams_sessionid"]
+    session = [cookie for cookie in learner.context.cookies() if cookie["name"] == "edx_exams_launch"]
     assert [(cookie["sameSite"], cookie["secure"]) for cookie in session] == [("None", True)]
-    learner.context.clear_cookies(name="edx_exams_sessionid")
+    learner.context.clear_cookies(name="edx_exams_launch")
     inner = vendor.frame(learner, form(start_url, JWT=message))
     learner.get_by_role("button", name="Go").click()
     expect(inner.get_by_role("heading", name="Your browser kept a cookie back")).to_be_visible()

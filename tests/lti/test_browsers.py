@@ -5,12 +5,10 @@ from typing import Any
 import pytest
 from django.db import DataError, connection
 from django.test import Client
-from pytest_django import Settings
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.lti.models import LtiLaunch, LtiTool
+from edx_exams.apps.lti.models import LtiTool
 from tests.conftest import person
-from tests.factories import UserFactory, make_attempt
 from tests.lti.facts import status
 from tests.lti.test_platform import assert_frameable
 from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, form_of, query_of
@@ -38,31 +36,6 @@ def test_the_exam_that_is_open_in_another_tab_goes_on_after_a_launch(attempt: Ex
         headers={"X-CSRFToken": token},
     )
     assert started.status_code == 200, started.content
-
-
-def test_a_launch_of_another_person_takes_the_session_over(
-    attempt: ExamAttempt, exam: Exam, settings: Settings
-) -> None:
-    browser = by_cookies(attempt.user)
-    browser.get(f"/lti/start_proctoring/{attempt.pk}")
-    first = browser.cookies[settings.SESSION_COOKIE_NAME].value
-    other = UserFactory.create()
-    browser.cookies.load(person(other).cookies())
-    browser.get(f"/lti/start_proctoring/{make_attempt(exam, other).pk}")
-    assert browser.cookies[settings.SESSION_COOKIE_NAME].value != first
-    hashes = list(LtiLaunch.objects.order_by("pk").values_list("session_hash", flat=True))
-    assert len(set(hashes)) == 2
-
-
-def test_a_session_is_made_anew_when_somebody_signs_in(attempt: ExamAttempt, settings: Settings) -> None:
-    """Nobody can plant a session in a browser and share it afterwards."""
-    browser = by_cookies(attempt.user)
-    planted = Client()
-    planted.session.save()
-    key = str(planted.session.session_key)
-    browser.cookies[settings.SESSION_COOKIE_NAME] = key
-    browser.get(f"/lti/start_proctoring/{attempt.pk}")
-    assert browser.cookies[settings.SESSION_COOKIE_NAME].value != key
 
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {

@@ -291,15 +291,6 @@ def test_everything_else_keeps_the_strict_headers(admin: Client, vendor: Vendor)
         assert response["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
-def test_the_session_cookie_comes_along_from_other_sites(
-    browser: Browser, attempt: ExamAttempt, settings: Settings
-) -> None:
-    browser.start(attempt)
-    cookie = browser.cookies[settings.SESSION_COOKIE_NAME]
-    assert (cookie["samesite"], cookie["secure"]) == ("None", True)
-    assert "partitioned" not in cookie.OutputString().lower()
-
-
 def test_a_database_that_is_away_is_a_page_and_json(
     vendor: Vendor, browser: Browser, attempt: ExamAttempt, monkeypatch: pytest.MonkeyPatch, learner: User
 ) -> None:

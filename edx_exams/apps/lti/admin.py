@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, ReadOnlyAdmin
 from edx_exams.apps.lti import addresses, platform_keys, tool_keys
-from edx_exams.apps.lti.models import LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
+from edx_exams.apps.lti.models import LaunchSession, LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
 
 
 class LtiToolForm(ModelForm):
@@ -136,6 +136,17 @@ class LtiLaunchAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "exam__course_id")
     ordering = ("-pk",)
     fields = ("tool", "user", "exam", "attempt", "message_type", "created", "expires_at", "used_at", "answered_at")
+
+
+@admin.register(LaunchSession)
+class LaunchSessionAdmin(ReadOnlyAdmin):
+    """Browsers in which tools were launched within the last hours."""
+
+    list_display = ("pk", "user", "created", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    ordering = ("-pk",)
+    fields = ("user", "is_staff", "created", "expires_at")
 
 
 @admin.register(ProctoredAttempt)

@@ -21,11 +21,12 @@ from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttemp
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import upsert, write_transaction
-from edx_exams.apps.lti import addresses, claims, platform_keys, sessions
+from edx_exams.apps.lti import addresses, claims, launch_sessions, platform_keys
 from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
 from edx_exams.apps.lti.exceptions import exam_has_ended
 from edx_exams.apps.lti.models import (
     LAUNCH_LIFETIME,
+    LaunchSession,
     LtiLaunch,
     LtiTool,
     MessageType,
@@ -42,7 +43,7 @@ LONGEST_MEMORY: Final = timedelta(days=366)
 
 
 def begin(
-    request: HttpRequest,
+    session: launch_sessions.OpenedSession,
     user: User,
     tool: LtiTool,
     message_type: MessageType,
@@ -51,11 +52,11 @@ def begin(
     attempt: ExamAttempt | None = None,
 ) -> str:
     """
-    Begin a launch in this browser: sign its person in, and remember what the tool will have to come back with.
+    Begin a launch in this browser: remember what the tool will have to come back with.
 
+    :param session: the browser's, whose cookie the caller sets
     :returns: where the browser goes now: the tool's login URL, Security Framework 5.1.1.1
     """
-    session_hash = sessions.sign_in(request, user)
     hint = new_secret()
     LtiLaunch.objects.create(
         tool=tool,
@@ -63,8 +64,8 @@ def begin(
         exam=exam,
         attempt=attempt,
         message_type=message_type,
-        hint_hash=sessions.digest(hint),
-        session_hash=session_hash,
+        hint_hash=launch_sessions.digest(hint),
+        session_hash=session.secret_hash,
     )
     parameters = {
         "iss": addresses.issuer(),
@@ -84,10 +85,6 @@ def _with_query(url: str, parameters: dict[str, str]) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def _is_of_this_browser(launch: LtiLaunch, request: HttpRequest) -> bool:
-    return sessions.is_of_this_browser(request, user_id=launch.user_id, session_hash=launch.session_hash)
-
-
 # The id_token
 
 
@@ -99,12 +96,12 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
     """
     launch = (
         LtiLaunch.objects.select_related("user", "exam", "attempt")
-        .filter(tool=tool, hint_hash=sessions.digest(hint), used_at=None, expires_at__gt=timezone.now())
+        .filter(tool=tool, hint_hash=launch_sessions.digest(hint), used_at=None, expires_at__gt=timezone.now())
         .first()
     )
     if launch is None:
         raise _no_launch("hint")
-    if not _is_of_this_browser(launch, request):
+    if not launch_sessions.belongs_to_browser(launch, request):
         raise _no_launch("session")
     if str(launch.user.anonymous_user_id) != login_hint:
         raise _no_launch("login_hint")
@@ -230,7 +227,7 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     )
     if launch is None or not secrets.compare_digest(launch.session_data, message.session_data):
         raise _no_launch("session_data")
-    if not _is_of_this_browser(launch, request):
+    if not launch_sessions.belongs_to_browser(launch, request):
         raise _no_launch("session")
     attempt = ExamAttempt.objects.select_related("exam", "user").filter(pk=launch.attempt_id or 0).first()
     if attempt is None or attempt.user_id != launch.user_id:
@@ -280,7 +277,7 @@ def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, now: datetime, 
     until = now + timedelta(seconds=seconds + 2 * LEEWAY)
     try:
         with transaction.atomic():
-            UsedToken.objects.create(tool=tool, kind=kind, value_hash=sessions.digest(value), expires_at=until)
+            UsedToken.objects.create(tool=tool, kind=kind, value_hash=launch_sessions.digest(value), expires_at=until)
     except IntegrityError:
         raise Refused(_("This message of the proctoring tool has been used before."), f"replayed {kind}") from None
 
@@ -294,6 +291,6 @@ def end_assessment_requested(attempt: ExamAttempt) -> bool:
 
 
 def purge(**_: object) -> int:
-    """Forget launches and message ids that have expired. What a running attempt needs is kept elsewhere."""
+    """Delete expired launches, launch sessions and message ids. What a running attempt needs is kept elsewhere."""
     now = timezone.now()
-    return sum(model.objects.filter(expires_at__lte=now).delete()[0] for model in (LtiLaunch, UsedToken))
+    return sum(model.objects.filter(expires_at__lte=now).delete()[0] for model in (LtiLaunch, LaunchSession, UsedToken))

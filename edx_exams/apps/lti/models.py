@@ -161,6 +161,30 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+class LaunchSession(models.Model):
+    """
+    A browser in which a person has launched a tool: what the launch cookie stands for.
+
+    .. pii: Key of the person who launched; goes with the row, two hours after the last launch.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    #: SHA-256 of the cookie's value, which only the browser holds.
+    secret_hash = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, db_constraint=False)
+    #: Whether the credentials of the last launch were those of global staff.
+    is_staff = models.BooleanField(default=False)
+    created = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(default=launch_expiry, db_index=True)
+
+    class Meta:
+        verbose_name = _("launch session")
+
+    def __str__(self) -> str:
+        return f"launch session {self.pk}"
+
+
 class LtiLaunch(models.Model):
     """
     A launch on its way: the tool's half of it comes back by requests that must belong to this row.
@@ -177,7 +201,7 @@ class LtiLaunch(models.Model):
     message_type = models.CharField(max_length=64, choices=MessageType.choices)
     #: SHA-256 of the hint that the tool hands back; the hint itself is kept nowhere.
     hint_hash = models.CharField(max_length=64, unique=True)
-    #: SHA-256 of what only the browser's session holds.
+    #: SHA-256 of the launch cookie's value, which only the browser holds.
     session_hash = models.CharField(max_length=64)
     #: Sent with LtiStartProctoring, demanded back with LtiStartAssessment.
     session_data = models.CharField(max_length=64, unique=True, default=new_secret)

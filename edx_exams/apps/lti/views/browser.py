@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from edx_exams.apps.lti import addresses, launches, sessions, tool_keys
+from edx_exams.apps.lti import addresses, launch_sessions, launches, tool_keys
 from edx_exams.apps.lti.assertions import LONGEST_ID, Refused, read_start_assessment
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
@@ -50,7 +50,7 @@ def browser_endpoint(view: View) -> View:
     """
     Decorate a view to which a tool sends the learner's browser, from another site and inside a frame.
 
-    What protects it from others is the session, the hint and the signature; a failure of ours is a page too.
+    What protects it from others is the launch cookie, the hint and the signature; a failure of ours is a page too.
     """
 
     @functools.wraps(view)
@@ -88,8 +88,8 @@ def authorize(request: HttpRequest) -> HttpResponse:
         )
     try:
         _require_well_formed(parameters)
-        if not sessions.has_session(request):
-            log.warning("Launch held up: the browser sent no session (LTI tool %d)", tool.pk)
+        if not launch_sessions.has_cookie(request):
+            log.warning("Launch held up: the browser sent no launch cookie (LTI tool %d)", tool.pk)
             return pages.no_cookies(request, addresses.address("launch"), _once(parameters))
         return _send_id_token(request, tool, parameters)
     except OidcError as error:
@@ -140,8 +140,8 @@ def _send_id_token(request: HttpRequest, tool: LtiTool, parameters: QueryDict) -
 def start_assessment(request: HttpRequest) -> HttpResponse:
     """The tool's LtiStartAssessment, brought by the browser: Proctoring Services 1.0, “Start Assessment Message”."""
     message = request.POST.get("JWT", "")
-    if not sessions.has_session(request):
-        log.warning("LtiStartAssessment held up: the browser sent no session")
+    if not launch_sessions.has_cookie(request):
+        log.warning("LtiStartAssessment held up: the browser sent no launch cookie")
         return pages.no_cookies(request, addresses.address("start-assessment"), {"JWT": message})
     tool_id: int | None = None
     try:

@@ -4,7 +4,6 @@ from typing import Any, override
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +21,8 @@ from edx_exams.apps.core.api import (
 )
 from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.lti import launches
+from edx_exams.apps.lti import launch_sessions, launches
+from edx_exams.apps.lti.authentication import LaunchCookieAuthentication
 from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, PrefetchRefused
 from edx_exams.apps.lti.middleware import mark_as_tool_page
 from edx_exams.apps.lti.models import LtiTool, MessageType, tool_of_exam
@@ -33,7 +33,7 @@ class LaunchView(ExamsAPIView):
     """
     A link that a person follows in a browser. A refusal is a page for a browser, and JSON for everybody else.
 
-    Following it signs the person in and changes an attempt, so it must come from a page of the platform itself.
+    Following it changes an attempt, so it must come from a page of the platform itself.
     """
 
     authentication_classes = (JwtAuthentication,)
@@ -127,7 +127,7 @@ class InstructorTool(LaunchView):
 class Roster(ExamsAPIView):
     """Usernames of an exam's learners by anonymous id, for the course team: tools know the anonymous ids alone."""
 
-    authentication_classes = (JwtAuthentication, SessionAuthentication)
+    authentication_classes = (JwtAuthentication, LaunchCookieAuthentication)
     permission_classes = (IsAuthenticated,)
 
     def get(self, request: AuthenticatedRequest, exam_id: str) -> HttpResponse:
@@ -180,11 +180,13 @@ def _redirect_to_tool(
     exam: Exam,
     attempt: ExamAttempt | None = None,
 ) -> HttpResponse:
-    url = launches.begin(_http(request), request.user, tool, message_type, exam, attempt=attempt)
-    return HttpResponseRedirect(url)
+    session = launch_sessions.open_session(_http(request), request.user)
+    response = HttpResponseRedirect(launches.begin(session, request.user, tool, message_type, exam, attempt=attempt))
+    launch_sessions.set_cookie(response, session)
+    return response
 
 
 def _http(request: Request) -> HttpRequest:
-    """Django's request, which has the session."""
+    """Django's request, which has the cookies."""
     http_request: HttpRequest = request._request  # noqa: SLF001  (REST framework offers no other way)
     return http_request
