@@ -6,6 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from edx_exams.starting import wrong_settings_in_one_line
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "edx_exams.settings.local")
-    execute_from_command_line(sys.argv)
+    with wrong_settings_in_one_line(exit_code=1):
+        execute_from_command_line(sys.argv)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from crum import get_current_request
+from django.core.exceptions import ImproperlyConfigured
 
 #: Ids that a record carries where there are any.
 _IDS: Final = ("dd.trace_id", "dd.span_id", "request_id", "userid", "remoteip")
@@ -19,6 +20,23 @@ OPENEDX_FORMAT: Final = (
 
 #: Characters of a request's id that are kept; what a proxy in front of us may put into `X-Request-ID`.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+#: Loggers of libraries that write what no log of ours may hold, and the level from which on they are heard.
+QUIET: Final = {
+    # It logs the data of every event, names and addresses of learners included.
+    "openedx_events.tooling": "WARNING",
+    # It prints each refused token's traceback; a refusal is answered and counted, not an error of ours.
+    "edx_rest_framework_extensions.auth.jwt": "CRITICAL",
+    # It logs usernames of whoever signs in.
+    "auth_backends": "CRITICAL",
+}
+
+
+def quieten_libraries() -> None:
+    """Keep personal data of `QUIET` out of the logs, also where a deployment has a `LOGGING` of its own."""
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
 
 
 class RequestIdFilter(logging.Filter):
@@ -69,11 +87,15 @@ def logging_configuration(style: str) -> dict[str, Any]:
     The `LOGGING` setting.
 
     :param style: `openedx` or `json`
+    :raises ImproperlyConfigured: it is another
     """
     formatters: dict[str, dict[str, Any]] = {
         "openedx": {"()": "edx_exams.logs.OpenedxFormatter"},
         "json": {"()": "edx_exams.logs.JSONFormatter"},
     }
+    if style not in formatters:
+        message = f"LOGGING_FORMAT must be one of {', '.join(formatters)}."
+        raise ImproperlyConfigured(message)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -95,10 +117,7 @@ def logging_configuration(style: str) -> dict[str, Any]:
         "loggers": {
             # Django brings a handler of its own for debug mode, which would say everything twice.
             "django": {"handlers": [], "level": "INFO"},
-            # It logs the data of every event, names and addresses of learners included.
-            "openedx_events.tooling": {"level": "WARNING"},
-            # It prints each refused token's traceback; a refusal is answered and counted, not an error of ours.
-            "edx_rest_framework_extensions.auth.jwt": {"level": "CRITICAL"},
+            **{name: {"level": level} for name, level in QUIET.items()},
             "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
         },
     }

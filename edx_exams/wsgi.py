@@ -1,18 +1,25 @@
-"""WSGI entry point. A server runs no system checks by itself, so this does: a misconfigured service does not start."""
+"""
+WSGI entry point. A server runs no system checks by itself, so this does: a misconfigured service does not start.
+
+It ends with exit code 3, at which gunicorn's master ends too instead of starting workers for ever.
+"""
 
 import os
-import sys
+from typing import Final
 
-from django.core.management.base import SystemCheckError
+import django
 from django.core.wsgi import get_wsgi_application
+
+from edx_exams.starting import wrong_settings_in_one_line
+
+#: gunicorn's own code of a worker that cannot boot (`Arbiter.WORKER_BOOT_ERROR`).
+CANNOT_START: Final = 3
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "edx_exams.settings.production")
 
-application = get_wsgi_application()
+with wrong_settings_in_one_line(CANNOT_START):
+    django.setup()
+    from edx_exams.apps.core.checks import run_settings_checks  # needs the apps that are loaded
 
-from edx_exams.apps.core.checks import require_sound_settings  # noqa: E402  (needs the apps that are loaded above)
-
-try:
-    require_sound_settings()
-except SystemCheckError as error:
-    sys.exit(str(error))
+    run_settings_checks()
+    application = get_wsgi_application()

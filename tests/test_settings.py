@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
+from jwt.algorithms import RSAAlgorithm
 from pytest_django import Settings
 
 import edx_exams
@@ -168,16 +170,67 @@ class TestProduction:
         own = {"version": 1}
         assert own == production({"LOGGING": own, "LOGGING_FORMAT": "json"}).LOGGING
 
-    def test_without_a_file_it_says_which_variable_names_one(self, load: Load) -> None:
-        with pytest.raises(ImproperlyConfigured, match="EDX_EXAMS_CFG"):
-            load("production")
+    def test_a_wrong_format_is_told_by_its_name(self, production: Callable[..., ModuleType]) -> None:
+        with pytest.raises(ImproperlyConfigured, match="LOGGING_FORMAT"):
+            production({"LOGGING_FORMAT": "jsno"})
 
-    @pytest.mark.parametrize("contents", [[1], "text", None])
-    def test_a_file_that_is_no_mapping_is_refused_by_its_name(
-        self, contents: object, load: Load, tmp_path: Path
+    def test_without_a_file_it_can_be_imported_as_in_the_build_of_an_image(self, load: Load) -> None:
+        loaded = load("production")
+        assert loaded.CONFIGURATION_FILE is None
+        assert loaded.SECRET_KEY == loaded.PLACEHOLDER_SECRET
+
+    def test_a_list_becomes_the_tuple_that_django_wants(self, production: Callable[..., ModuleType]) -> None:
+        header = production({"SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"]}).SECURE_PROXY_SSL_HEADER
+        assert header == ("HTTP_X_FORWARDED_PROTO", "https")
+
+    @pytest.mark.parametrize(
+        ("root_url", "trusted"),
+        [
+            ("https://exams.example.org/", ["https://apps.example.org", "https://exams.example.org"]),
+            ("https://apps.example.org", ["https://apps.example.org"]),
+            ("http://exams.example.org", ["https://apps.example.org"]),
+            ("https://[bad", ["https://apps.example.org"]),
+            (5, ["https://apps.example.org"]),
+        ],
+    )
+    def test_its_own_https_origin_is_trusted(
+        self, root_url: object, trusted: list[str], production: Callable[..., ModuleType]
     ) -> None:
-        with pytest.raises(ImproperlyConfigured, match=r"edx_exams\.yml must be a YAML mapping"):
-            load("production", EDX_EXAMS_CFG=str(write(tmp_path, contents)))
+        loaded = production({"ROOT_URL": root_url, "CSRF_TRUSTED_ORIGINS": ["https://apps.example.org"]})
+        assert trusted == loaded.CSRF_TRUSTED_ORIGINS
+
+    def test_it_remembers_what_the_file_sets(self, production: Callable[..., ModuleType]) -> None:
+        loaded = production({"JWT_AUTH": {"JWT_ISSUER": "x"}, "ROOT_URL": "http://x", "TOKEN_SIGNING": None})
+        assert {"JWT_AUTH", "TOKEN_SIGNING", "ROOT_URL", "JWT_AUTH.JWT_ISSUER"} == loaded.NAMES_IN_CONFIGURATION_FILE
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (b"[1]", r"edx_exams\.yml must be a YAML mapping"),
+            (b"text", r"edx_exams\.yml must be a YAML mapping"),
+            (b"", r"edx_exams\.yml must be a YAML mapping"),
+            (b"1: 2", r"edx_exams\.yml must be a YAML mapping"),
+            (b"A: 1\nSECRET_KEY: 'lmn: [", r"edx_exams\.yml is not valid YAML, line 2, column 20\.$"),
+            (b"SECRET_KEY: !!python/object:os.system lmn", r"is not valid YAML, line 1, column 13\.$"),
+            (b"A: 2026-13-45", r"is not valid YAML\.$"),
+            (b"SECRET_KEY: \xff", r"edx_exams\.yml is not encoded in UTF-8"),
+            (b"JWT_AUTH: [lmn]", r"JWT_AUTH in .*edx_exams\.yml must be a mapping"),
+            (b"FILE_STORAGE_BACKEND: lmn", r"FILE_STORAGE_BACKEND in .*edx_exams\.yml must be a mapping"),
+        ],
+    )
+    def test_a_broken_file_is_told_in_one_line_without_its_contents(
+        self, text: bytes, told: str, load: Load, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "edx_exams.yml"
+        path.write_bytes(text)
+        with pytest.raises(ImproperlyConfigured, match=told) as refused:
+            load("production", EDX_EXAMS_CFG=str(path))
+        assert "\n" not in str(refused.value)
+        assert "lmn" not in str(refused.value)
+
+    def test_a_missing_file_is_told_by_its_name(self, load: Load) -> None:
+        with pytest.raises(ImproperlyConfigured, match=r"EDX_EXAMS_CFG: /no/such\.yml cannot be read: No such file"):
+            load("production", EDX_EXAMS_CFG="/no/such.yml")
 
 
 class TestBase:
@@ -258,12 +311,15 @@ class TestDevelopersMachines:
         jwt_auth = local.JWT_AUTH
         assert (jwt_auth["JWT_SECRET_KEY"], jwt_auth["JWT_AUDIENCE"]) == ("lms-secret", "lms-key")
         assert jwt_auth["JWT_ISSUER"] == "http://localhost:18000/oauth2"
-        assert json.loads(jwt_auth["JWT_PUBLIC_SIGNING_JWK_SET"])["keys"][0]["alg"] == "RS512"
+        (key,) = json.loads(jwt_auth["JWT_PUBLIC_SIGNING_JWK_SET"])["keys"]
+        assert (key["kid"], key["n"][:8]) == ("devstack_key", "smKFSYow")
+        assert json.loads(local.TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"])["kid"] == "localdev_exam_token_key"
         assert local.EVENT_BUS_TOPIC_PREFIX == "dev"
 
     def test_the_public_key_has_nothing_of_the_private_one(self, load: Load) -> None:
-        (key,) = json.loads(load("development").PUBLIC_JWK_SET)["keys"]
-        assert not {"d", "p", "q", "dp", "dq", "qi"} & set(key)
+        development = load("development")
+        for key in (development.PUBLIC_SIGNING_JWK, *json.loads(development.LMS_PUBLIC_JWK_SET)["keys"]):
+            assert not {"d", "p", "q", "dp", "dq", "qi"} & set(key)
 
     def test_devstack_is_mysql_as_the_environment_says(self, load: Load) -> None:
         database = load("devstack", DB_NAME="n", DB_USER="u", DB_PASSWORD="p", DB_HOST="h", DB_PORT="1").DATABASES[
@@ -293,15 +349,16 @@ def test_loading_settings_afresh_leaves_those_in_use_alone(
     assert settings.JWT_AUTH["JWT_ISSUER"] == tokens.ISSUER
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sound() -> dict[str, Any]:
     """A file with secrets of its own."""
-    signing_key = {"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQAB"}
+    own = "b7Qm-3zKx9vR2tLwYp8sHn4dGf6jCa1e"
+    signing_key = RSAAlgorithm.to_jwk(rsa.generate_private_key(public_exponent=65537, key_size=2048))
     return {
-        "SECRET_KEY": "its own",
-        "SOCIAL_AUTH_EDX_OAUTH2_SECRET": "its own",
-        "BACKEND_SERVICE_EDX_OAUTH2_SECRET": "its own",
-        "TOKEN_SIGNING": {"JWT_PRIVATE_SIGNING_JWK": json.dumps(signing_key)},
+        "SECRET_KEY": own,
+        "SOCIAL_AUTH_EDX_OAUTH2_SECRET": own,
+        "BACKEND_SERVICE_EDX_OAUTH2_SECRET": own,
+        "TOKEN_SIGNING": {"JWT_PRIVATE_SIGNING_JWK": signing_key},
         "JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": tokens.public_jwk_set()},
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     }
@@ -328,11 +385,22 @@ class TestWsgi:
         started = self.start(sound, tmp_path)
         assert (started.returncode, started.stdout.splitlines()[-1:]) == (0, ["WSGIHandler"]), started.stderr
 
-    def test_it_does_not_start_with_placeholders_and_names_them(self, sound: dict[str, Any], tmp_path: Path) -> None:
-        file = {**sound, "JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": '{"keys": []}'}, "SECRET_KEY": "replace-me"}
-        started = self.start(file, tmp_path)
-        assert started.returncode != 0
-        assert "SECRET_KEY" in started.stderr
-        assert "JWT_PUBLIC_SIGNING_JWK_SET" in started.stderr
+    @pytest.mark.parametrize(
+        ("wrong", "names"),
+        [
+            (
+                {"JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": '{"keys": []}'}, "SECRET_KEY": "replace-me"},
+                ["SECRET_KEY", "JWT_PUBLIC_SIGNING_JWK_SET"],
+            ),
+            ({"EVENT_BUS_PRODUCER_CONFIG": [1]}, ["EVENT_BUS_PRODUCER_CONFIG"]),
+        ],
+    )
+    def test_it_does_not_start_with_wrong_ones_and_ends_as_gunicorns_master_understands(
+        self, wrong: dict[str, Any], names: list[str], sound: dict[str, Any], tmp_path: Path
+    ) -> None:
+        started = self.start({**sound, **wrong}, tmp_path)
+        assert started.returncode == 3  # gunicorn's code of a worker that cannot boot: its master ends
+        assert [name for name in names if name not in started.stderr] == []
         assert "Traceback" not in started.stderr
         assert "WSGIHandler" not in started.stdout
+        assert sound["SECRET_KEY"] not in started.stderr

@@ -8,13 +8,20 @@ from corsheaders.defaults import default_headers
 from django.utils.translation import gettext_lazy as _
 
 from edx_exams.logs import logging_configuration
+from edx_exams.settings import development
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 #: What stands where a deployment must put a secret of its own; a system check refuses it in production.
 PLACEHOLDER_SECRET = "replace-me"  # noqa: S105  (that it is no secret is the point)
-#: Whether placeholders of secrets and keys keep the service from starting.
+#: Placeholders and published values of secrets and keys keep the service from starting.
 REFUSE_PLACEHOLDER_SECRETS = False
+#: Secrets, and moduli of RSA keys, that anybody can read in a public repository.
+PUBLISHED_SECRETS = development.PUBLISHED_SECRETS
+PUBLISHED_KEY_MODULI = development.PUBLISHED_KEY_MODULI
+#: The file that production was configured from, and the names that it sets, such as `JWT_AUTH.JWT_ISSUER`.
+CONFIGURATION_FILE: str | None = None
+NAMES_IN_CONFIGURATION_FILE: frozenset[str] = frozenset()
 
 SECRET_KEY = os.environ.get("EDX_EXAMS_SECRET_KEY", PLACEHOLDER_SECRET)
 DEBUG = False

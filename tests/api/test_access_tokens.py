@@ -1,6 +1,5 @@
 """`access_tokens`: may the caller see the exam's content now, and what the LMS gets to know of it."""
 
-import json
 from datetime import timedelta
 from typing import Any, Final
 
@@ -44,7 +43,7 @@ def granted(client: APIClient, exam: Exam) -> int:
 
 def claims_of(token: str) -> dict[str, Any]:
     """The token's claims, verified as the LMS does: with the public key."""
-    (jwk,) = json.loads(development.PUBLIC_JWK_SET)["keys"]
+    jwk = development.PUBLIC_SIGNING_JWK
     return jwt.decode(token, jwt.PyJWK(jwk).key, ["RS512"])
 
 

@@ -148,7 +148,7 @@ class TestToken:
 
     def claims(self, token: str) -> dict[str, Any]:
         """The token's claims, its signature checked with our public key."""
-        jwk = json.loads(development.PUBLIC_JWK_SET)["keys"][0]
+        jwk = development.PUBLIC_SIGNING_JWK
         key = jwt.PyJWK(jwk, algorithm="RS512")
         claims: dict[str, Any] = jwt.decode(token, key, algorithms=["RS512"], options={"verify_exp": False})
         return claims
@@ -177,7 +177,7 @@ class TestToken:
 
     def test_it_expires(self, global_staff: User) -> None:
         token = grant_access(ExamFactory.create(), global_staff, now=timezone.now() - timedelta(seconds=61)).token
-        jwk = json.loads(development.PUBLIC_JWK_SET)["keys"][0]
+        jwk = development.PUBLIC_SIGNING_JWK
         with pytest.raises(jwt.ExpiredSignatureError):
             jwt.decode(token, jwt.PyJWK(jwk, algorithm="RS512"), algorithms=["RS512"])
 

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from edx_exams.logs import quieten_libraries
+
 
 def _tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """What every connection needs, whoever configured the database."""
@@ -32,4 +34,5 @@ class CoreConfig(AppConfig):
         """Register the checks and the connections' settings."""
         from edx_exams.apps.core import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
 
+        quieten_libraries()
         connection_created.connect(_tune_connection, dispatch_uid="edx_exams.core.tune_connection")

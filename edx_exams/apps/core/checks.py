@@ -1,23 +1,27 @@
 """System checks: settings with which the service must not run."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import jwt
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks  # noqa: A004  (the framework's name)
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.management.base import SystemCheckError
+from django.db.utils import load_backend
 
-TAG = "edx_exams"
+from edx_exams.apps.core import secrets, token_signing
+from edx_exams.apps.core.models import User
+from edx_exams.apps.core.setting_rules import in_words, is_placeholder, is_set, value_of, violations
+from edx_exams.apps.core.settings_bounds import ADDRESSES, RULES
 
-#: Secrets that every deployment has, and the check's id for each.
-_SECRETS: Final = {
-    "SECRET_KEY": "E001",
-    "SOCIAL_AUTH_EDX_OAUTH2_SECRET": "E002",
-    "BACKEND_SERVICE_EDX_OAUTH2_SECRET": "E003",
-}
+TAG: Final = "edx_exams"
+
+_OWN_VALUE: Final = (
+    "Put a value of this deployment's own into the file that EDX_EXAMS_CFG names, or into the environment."
+)
 
 
 @register(TAG)
@@ -25,69 +29,162 @@ def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     """In production every secret is the deployment's own, and the LMS's keys are known."""
     if not settings.REFUSE_PLACEHOLDER_SECRETS:
         return []
-    return list(_problems())
+    found = [*_secrets(), *_signing_key(), *_lms_keys()]
+    if any(message.is_serious() for message in found) and not settings.CONFIGURATION_FILE:
+        problem = "EDX_EXAMS_CFG is not set: it must name the YAML file with this deployment's settings."
+        found.insert(0, Error(problem, id="edx_exams.E008"))
+    return found
 
 
-def _problems() -> Iterator[CheckMessage]:
-    own = "Put a value of this deployment's own into the file that EDX_EXAMS_CFG names, or into the environment."
-    for name, number in _SECRETS.items():
-        if not _is_own(getattr(settings, name, None)):
-            yield Error(f"{name} is not set, or a placeholder.", hint=own, id=f"edx_exams.{number}")
-    if not _is_own_signing_key(settings.TOKEN_SIGNING.get("JWT_PRIVATE_SIGNING_JWK")):
-        problem = "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK'] is no private RSA JWK of this deployment's own."
-        yield Error(problem, hint=own, id="edx_exams.E004")
-    lms_keys = settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")
-    if not has_keys(lms_keys):
+def _secrets() -> Iterator[CheckMessage]:
+    for number, name, secret in secrets.named_secrets():
+        if fault := secrets.fault_of_secret(secret):
+            yield Error(f"{name} {fault}.", hint=_OWN_VALUE, id=number)
+        elif secrets.is_short(secret):
+            problem = f"{name} is shorter than {secrets.GOOD_SECRET_LENGTH} characters."
+            yield Warning(problem, hint="Take a longer one, made at random.", id="edx_exams.W001")
+
+
+def _signing_key() -> Iterator[CheckMessage]:
+    name = "TOKEN_SIGNING['JWT_PRIVATE_SIGNING_JWK']"
+    jwk = settings.TOKEN_SIGNING.get("JWT_PRIVATE_SIGNING_JWK")
+    if not isinstance(jwk, str) or is_placeholder(jwk):
+        yield Error(f"{name} is not set, or a placeholder.", hint=_OWN_VALUE, id="edx_exams.E004")
+        return
+    try:
+        token_signing.signing_key(jwk, str(settings.TOKEN_SIGNING.get("JWT_SIGNING_ALGORITHM")))
+    except token_signing.UnusableSigningKey as fault:
+        yield Error(f"{name} {fault}.", hint=_OWN_VALUE, id="edx_exams.E004")
+        return
+    if secrets.is_published_key(json.loads(jwk)):
+        yield Error(f"{name} is a development key, with which anybody can sign.", hint=_OWN_VALUE, id="edx_exams.E004")
+
+
+def _lms_keys() -> Iterator[CheckMessage]:
+    name = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET']"
+    jwk_set = settings.JWT_AUTH.get("JWT_PUBLIC_SIGNING_JWK_SET")
+    if not isinstance(jwk_set, str) or not secrets.has_keys(jwk_set):
         hint = "Without the LMS's public keys, tokens with any signature would be taken for genuine."
-        problem = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET'] is not set, or has no keys."
-        yield Error(problem, hint=hint, id="edx_exams.E005")
-    elif _is_development_key(str(lms_keys)):
-        problem = "JWT_AUTH['JWT_PUBLIC_SIGNING_JWK_SET'] holds the development key, with which anyone can sign."
-        yield Error(problem, hint="Put the LMS's own public keys there.", id="edx_exams.E006")
+        yield Error(f"{name} is not set, or holds no RSA key.", hint=hint, id="edx_exams.E005")
+    elif any(secrets.is_published_key(key) for key in secrets.keys_in(jwk_set)):
+        hint = "Put the LMS's own public keys there, and only those."
+        yield Error(f"{name} holds a development key, with which anybody can sign.", hint=hint, id="edx_exams.E006")
 
 
-def _is_own(secret: object) -> bool:
-    from edx_exams.settings import base, development  # noqa: PLC0415  (needed by this check alone)
-
-    known = {
-        "",
-        base.PLACEHOLDER_SECRET,
-        development.SECRET_KEY,
-        development.SSO_SECRET,
-        development.BACKEND_SERVICE_SECRET,
-    }
-    return isinstance(secret, str) and secret not in known
+@register(TAG)
+def check_values(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Settings are of the type and within the bounds that the code relies on."""
+    return list(violations(RULES, id="edx_exams.E020"))
 
 
-def _is_own_signing_key(jwk: object) -> bool:
-    from edx_exams.settings import development  # noqa: PLC0415  (needed by this check alone)
+@register(TAG)
+def check_addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """URLs are URLs. One that nobody has set is a warning: a service may do without single sign-on."""
+    unset = {name for name in ADDRESSES if value_of(name) == settings.PLACEHOLDER_SECRET}
+    unset -= settings.NAMES_IN_CONFIGURATION_FILE
+    found: list[CheckMessage] = list(
+        violations({name: rule for name, rule in ADDRESSES.items() if name not in unset}, id="edx_exams.E021")
+    )
+    if settings.REFUSE_PLACEHOLDER_SECRETS:
+        not_set = (f"{in_words(name)} is not set." for name in ADDRESSES if name in unset)
+        found += [Warning(problem, id="edx_exams.W002") for problem in not_set]
+    return found
 
+
+@register(TAG)
+def check_jwt(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Each issuer of tokens has an audience, and claims are mapped to fields that people have."""
+    return [*_issuers(), *_mapped_fields()]
+
+
+def _issuers() -> Iterator[CheckMessage]:
+    listed = settings.JWT_AUTH.get("JWT_ISSUERS")
+    if listed is None or listed == []:
+        if settings.REFUSE_PLACEHOLDER_SECRETS and not is_set("JWT_AUTH.JWT_AUDIENCE"):
+            problem = "JWT_AUTH['JWT_AUDIENCE'] is not set: tokens that the LMS made for other services are accepted."
+            yield Warning(problem, id="edx_exams.W003")
+        return
+    if not isinstance(listed, (list, tuple)):
+        yield Error("JWT_AUTH['JWT_ISSUERS'] must be a list of mappings.", id="edx_exams.E009")
+        return
+    for number, issuer in enumerate(listed):
+        for key in ("ISSUER", "AUDIENCE"):
+            value = issuer.get(key) if isinstance(issuer, Mapping) else None
+            texts = value if key == "AUDIENCE" and isinstance(value, list) and value else [value]
+            if not all(isinstance(text, str) and not is_placeholder(text) for text in texts):
+                problem = f"JWT_AUTH['JWT_ISSUERS'][{number}]['{key}'] is not set, or a placeholder."
+                yield Error(problem, id="edx_exams.E009")
+
+
+def _mapped_fields() -> Iterator[CheckMessage]:
+    name = "EDX_DRF_EXTENSIONS['JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING']"
+    mapping = settings.EDX_DRF_EXTENSIONS.get("JWT_PAYLOAD_USER_ATTRIBUTE_MAPPING", {})
+    if not isinstance(mapping, Mapping):
+        yield Error(f"{name} must map claims to fields of a user.", id="edx_exams.E010")
+        return
+    for claim, field in mapping.items():
+        if not _is_field(field):
+            yield Error(f"{name}[{claim!r}] is not a field of a user.", id="edx_exams.E010")
+
+
+def _is_field(name: object) -> bool:
     try:
-        key = json.loads(jwk) if isinstance(jwk, str) else {}
-    except ValueError:
+        return isinstance(name, str) and User._meta.get_field(name).concrete
+    except FieldDoesNotExist:
         return False
-    return isinstance(key, dict) and bool(key.get("d")) and key.get("n") != development.SIGNING_JWK["n"]
 
 
-def has_keys(jwk_set: object) -> bool:
-    """Whether this is the JSON text of a JWK set from which at least one key can be read."""
+@register(TAG)
+def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A deployment has a database, lets nobody in without a password, and knows that it is reached by https."""
+    if not settings.REFUSE_PLACEHOLDER_SECRETS:
+        return []
+    return [*_databases(), *_auto_auth(), *_https()]
+
+
+def _databases() -> Iterator[CheckMessage]:
+    database = settings.DATABASES.get("default") if isinstance(settings.DATABASES, Mapping) else None
+    engine = database.get("ENGINE") if isinstance(database, Mapping) else None
+    hint = "MySQL and MariaDB: django.db.backends.mysql."
+    if not engine or engine == "django.db.backends.dummy":
+        yield Error("DATABASES['default'] is not set, or names no ENGINE.", hint=hint, id="edx_exams.E011")
+        return
     try:
-        return isinstance(jwk_set, str) and bool(jwt.PyJWKSet.from_json(jwk_set).keys)
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
-        return False
+        load_backend(engine)
+    except (ImproperlyConfigured, ImportError):
+        yield Error("DATABASES['default']['ENGINE'] cannot be loaded.", hint=hint, id="edx_exams.E011")
 
 
-def _is_development_key(jwk_set: str) -> bool:
-    from edx_exams.settings import development  # noqa: PLC0415  (needed by this check alone)
+def _auto_auth() -> Iterator[CheckMessage]:
+    if settings.ENABLE_AUTO_AUTH:
+        problem = "ENABLE_AUTO_AUTH is on: /auto_auth/ makes a superuser of anybody."
+        yield Error(problem, hint="It is for development alone.", id="edx_exams.E012")
 
-    return any(key.get("n") == development.SIGNING_JWK["n"] for key in json.loads(jwk_set)["keys"])
+
+def _https() -> Iterator[CheckMessage]:
+    tells = settings.SECURE_PROXY_SSL_HEADER or os.environ.get("FORWARDED_ALLOW_IPS")
+    if str(settings.ROOT_URL).startswith("https://") and not tells:
+        yield Warning(
+            "ROOT_URL is https, and nothing tells Django that a request came so.",
+            hint=(
+                "Behind a proxy that ends TLS set SECURE_PROXY_SSL_HEADER: [HTTP_X_FORWARDED_PROTO, https], and let "
+                "the proxy set that header; or tell gunicorn the proxy's address in FORWARDED_ALLOW_IPS."
+            ),
+            id="edx_exams.W004",
+        )
 
 
-def require_sound_settings() -> None:
+def run_settings_checks() -> None:
     """
-    Run our checks, for processes that Django runs none for.
+    Run our checks, for processes that Django runs none for. Those in `SILENCED_SYSTEM_CHECKS` do not count.
 
-    :raises SystemCheckError: one of them found an error
+    :raises SystemCheckError: one of them found an error; its text is a line for each
     """
-    if errors := [message for message in run_checks(tags=[TAG]) if message.is_serious()]:
-        raise SystemCheckError("\n".join(str(error) for error in errors))
+    errors = [message for message in run_checks(tags=[TAG]) if message.is_serious() and not message.is_silenced()]
+    if errors:
+        raise SystemCheckError("\n".join(_in_one_line(error) for error in errors))
+
+
+def _in_one_line(error: CheckMessage) -> str:
+    hint = f" {error.hint}" if error.hint else ""
+    return f"({error.id}) {error.msg}{hint}"

@@ -1,6 +1,6 @@
 """System checks of the event bus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -18,6 +18,18 @@ from openedx_events.learning.signals import (
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from edx_exams.apps.core.checks import TAG
+from edx_exams.apps.core.setting_rules import (
+    ANY_TEXT,
+    DOTTED_NAME,
+    MAPPING,
+    TEXT,
+    URL,
+    Rule,
+    mapping_of,
+    seconds,
+    violations,
+    whole_number,
+)
 from edx_exams.apps.events.producer import OutboxProducer
 from edx_exams.apps.events.publishers import default_name, publisher_class
 from edx_exams.apps.events.publishers.base import Misconfigured
@@ -29,6 +41,35 @@ _OUTCOMES: Final = (
     EXAM_ATTEMPT_ERRORED,
     EXAM_ATTEMPT_RESET,
 )
+
+_TOPIC: Final = Rule(
+    lambda value: (
+        isinstance(value, dict)
+        and isinstance(value.get("event_key_field"), str)
+        and isinstance(value.get("enabled"), bool)
+    ),
+    "a mapping with event_key_field and enabled",
+)
+
+RULES: Final[Mapping[str, Rule]] = {
+    "EVENT_BUS_PRODUCER_CONFIG": mapping_of(mapping_of(_TOPIC)),
+    "EVENT_BUS_RELAY_PRODUCER": TEXT.or_none(),
+    "EVENT_BUS_RELAY_KAFKA_OPTIONS": MAPPING,
+    "EVENT_BUS_CONSUMER": DOTTED_NAME,
+    "EVENT_BUS_CONSUMER_KAFKA_OPTIONS": MAPPING,
+    "EVENT_BUS_SCHEMA_REGISTRY_TIMEOUT": seconds(0.1, 300),
+    "EVENT_BUS_TOPIC_PREFIX": ANY_TEXT,
+    "EVENT_OUTBOX_RETENTION_DAYS": whole_number(1, 3650),
+    "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": TEXT.or_none().or_absent(),
+    "EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": URL.or_none().or_absent(),
+    "EVENT_BUS_REDIS_CONNECTION_URL": TEXT.or_none().or_absent(),
+}
+
+
+@register(TAG)
+def check_values(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Settings are of the type and within the bounds that relay and consumer rely on."""
+    return list(violations(RULES, id="edx_exams.events.E010"))
 
 
 @register(TAG)
@@ -67,6 +108,8 @@ def check_relay(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 @register(TAG)
 def check_outcomes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Warn of outcomes without a topic, and refuse keys that the event does not have: no attempt could reach it."""
+    if not RULES["EVENT_BUS_PRODUCER_CONFIG"].accepts(settings.EVENT_BUS_PRODUCER_CONFIG):
+        return []  # told by `check_values`
     return [message for signal in _OUTCOMES for message in _complaints(signal)]
 
 

@@ -1,7 +1,7 @@
 """System checks of the LTI platform."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -9,13 +9,33 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError
 
 from edx_exams.apps.core.checks import TAG
+from edx_exams.apps.core.setting_rules import ANY_TEXT, FLAG, HOST, URL, Rule, list_of, violations, whole_number
 from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey
+
+RULES: Final[Mapping[str, Rule]] = {
+    "LTI_API_BASE": URL.or_none(),
+    "LTI_BASE": URL.or_none(),
+    "LTI_KEY_ENCRYPTION_KEYS": list_of(ANY_TEXT),
+    "LTI_TOOL_URL_ALLOWED_HOSTS": list_of(HOST),
+    "LTI_REQUIRE_JTI": FLAG,
+    "LTI_MAX_PAUSE_MINUTES": whole_number(1, 525_600),
+    "LTI_PAUSE_EXTENDS_DUE_DATE": FLAG,
+}
+
+
+@register(TAG)
+def check_values(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Settings are of the type and within the bounds that the platform relies on."""
+    return list(violations(RULES, id="edx_exams.lti.E010"))
 
 
 @register(TAG)
 def check_encryption_keys(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The keys that encrypt the platform's private keys are Fernet keys."""
+    are_texts = RULES["LTI_KEY_ENCRYPTION_KEYS"].accepts(settings.LTI_KEY_ENCRYPTION_KEYS)
+    if not (are_texts and isinstance(settings.SECRET_KEY, str)):
+        return []  # told by `check_values` and core's `check_secrets`
     try:
         platform_keys.encryption()
     except platform_keys.BadEncryptionKey as error:

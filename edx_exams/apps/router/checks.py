@@ -1,30 +1,27 @@
 """System checks of the router."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.apps import AppConfig
-from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, register
 
 from edx_exams.apps.core.checks import TAG
+from edx_exams.apps.core.setting_rules import DOTTED_NAME, FLAG, Rule, seconds, violations
 
-_SECONDS: Final = ("LEGACY_CONNECT_TIMEOUT", "LEGACY_READ_TIMEOUT", "LEGACY_PAUSE_AFTER_FAILURE")
+#: Every wait for the legacy service has an end, or a slow LMS would stop the workers of this service.
+_WAIT: Final = seconds(0.1, 300)
+
+RULES: Final[Mapping[str, Rule]] = {
+    "LEGACY_EXAMS_ENABLED": FLAG,
+    "ACTIVE_ATTEMPT_ELSEWHERE": DOTTED_NAME.or_none(),
+    "LEGACY_CONNECT_TIMEOUT": _WAIT,
+    "LEGACY_READ_TIMEOUT": _WAIT,
+    "LEGACY_PAUSE_AFTER_FAILURE": seconds(0.1, 3600),
+}
 
 
 @register(TAG)
-def check_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Every wait for the legacy service has an end."""
-    return [
-        Error(
-            f"{name} is {getattr(settings, name)!r}, which is not a valid number of seconds above 0.",
-            hint="Without an end to waiting, a slow LMS would stop the workers of this service.",
-            id="edx_exams.router.E001",
-        )
-        for name in _SECONDS
-        if not _is_positive_number(getattr(settings, name))
-    ]
-
-
-def _is_positive_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+def check_values(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Settings are of the type and within the bounds that the router relies on."""
+    return list(violations(RULES, id="edx_exams.router.E001"))

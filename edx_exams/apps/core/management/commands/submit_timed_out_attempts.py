@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from edx_exams.apps.core.api import submit_timed_out_attempts
-from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.signals import swept
@@ -42,7 +42,7 @@ class Command(CommandWithExamples):
         if options["batch_size"] < 1 or (options["loop"] is not None and options["loop"] <= 0):
             message = "--batch-size and --loop must be above zero."
             raise CommandError(message)
-        require_sound_settings()
+        run_settings_checks()
         if options["loop"] is None:
             self._sweep(options["batch_size"], threading.Event())
         else:

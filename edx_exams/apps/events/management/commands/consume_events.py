@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from openedx_events.event_bus import EventBusConsumer
 from openedx_events.tooling import load_all_signals
 
-from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 
 _EXAMPLES: Final = """
@@ -36,7 +36,7 @@ class Command(CommandWithExamples):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        require_sound_settings()
+        run_settings_checks()
         load_all_signals()
         extra = _extra(options["extra"])
         [topic], [group_id] = options["topic"], options["group_id"]

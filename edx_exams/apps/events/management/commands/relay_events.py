@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
-from edx_exams.apps.core.checks import require_sound_settings
+from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.events.models import OutboxState
 from edx_exams.apps.events.publishers import publisher_class
@@ -52,7 +52,7 @@ class Command(CommandWithExamples):
         if options["batch"] < 1 or options["interval"] <= 0:
             message = "--batch and --interval must be above zero."
             raise CommandError(message)
-        require_sound_settings()
+        run_settings_checks()
         try:
             publisher = publisher_class()()
         except Misconfigured as error:
