@@ -125,7 +125,7 @@ class TestProduction:
         assert loaded.REFUSE_PLACEHOLDER_SECRETS is True
         assert loaded.LOGIN_REDIRECT_URL == "/admin/"
         assert loaded.SESSION_COOKIE_NAME == "edx_exams_sessionid"
-        assert (loaded.SESSION_COOKIE_SAMESITE, loaded.SESSION_COOKIE_SECURE) == ("None", True)
+        assert (loaded.SESSION_COOKIE_SAMESITE, loaded.SESSION_COOKIE_SECURE) == ("Lax", True)
         assert "use-jwt-cookie" in loaded.CORS_ALLOW_HEADERS
 
     @pytest.mark.parametrize("is_installed", [False, True])
