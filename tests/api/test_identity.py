@@ -17,14 +17,15 @@ from rest_framework.test import APIClient
 from edx_exams.apps.core.models import User
 from tests import tokens
 from tests.api.conftest import Unchanged
-from tests.api.contract import API, assert_refused
+from tests.api.contract import API, OPERATIONS, PATHS, assert_refused
 from tests.conftest import CountStatements, person
-from tests.factories import COURSE_ID, ExamFactory
+from tests.factories import COURSE_ID, ExamFactory, UserFactory
 from tests.tokens import Person
 
 pytestmark = pytest.mark.django_db
 
 PROVIDERS: Final = f"{API}/providers"
+SOME_IDS: Final = {"course_id": COURSE_ID, "content_id": "x", "exam_id": 1, "attempt_id": 1, "allowance_id": 1}
 ADA: Final = Person("ada", 77, "ada@example.com", "Ada Lovelace")
 
 
@@ -89,13 +90,13 @@ def test_a_token_of_studio_has_no_user_id_and_makes_staff() -> None:
 
 def test_later_tokens_bring_the_person_up_to_date() -> None:
     ask(ADA.authorization())
-    ask(ADA.authorization(email="ada@new.example.com", administrator=True, name="Countess Lovelace", user_id=78))
+    ask(ADA.authorization(email="ada@new.example.com", administrator=True, name="Countess Lovelace"))
     user = User.objects.get()
     assert (user.email, user.is_staff, user.full_name, user.lms_user_id) == (
         "ada@new.example.com",
         True,
         "Countess Lovelace",
-        78,
+        77,
     )
 
 
@@ -245,8 +246,9 @@ MALFORMED_CLAIMS: Final[list[dict[str, Any]]] = [
     {"preferred_username": ""}, {"preferred_username": 5}, {"preferred_username": ["ada"]},
     {"preferred_username": {"a": 1}}, {"preferred_username": True},
     {"preferred_username": "a\0b"}, {"preferred_username": "\ud800"}, {"preferred_username": "x" * 151},
-    {"email": 7}, {"email": "a\0@example.com"}, {"email": "\udfff@example.com"}, {"email": "x" * 255}, {"email": ["a"]},
-    {"name": "\0"}, {"name": "half \ud83d"}, {"name": "x" * 256}, {"name": {"first": "Ada"}},
+    {"preferred_username": " ada"}, {"preferred_username": "ada "}, {"preferred_username": "ada\u3000"},
+    {"email": 7}, {"email": "a\0@example.com"}, {"email": "x" * 255}, {"email": ["a"]},
+    {"name": "\0"}, {"name": "x" * 256}, {"name": {"first": "Ada"}}, {"user_id": 0},
     {"full_name": "\0"}, {"full_name": 5},
 ]  # fmt: skip
 
@@ -288,3 +290,80 @@ def test_neither_token_nor_person_gets_into_the_log(
     said = caplog.text + "".join(capfd.readouterr())
     for secret in ("ada@example.com", "other@example.com", "Lovelace", token, token.split(".")[1]):
         assert secret not in said
+
+
+# Rights
+
+
+def course_exams(headers: Mapping[str, str]) -> int:
+    """Status of the answer to somebody who asks for what is staff's alone."""
+    answer: Any = APIClient().get(f"{API}/exams/course_id/{COURSE_ID}", headers=dict(headers))
+    return int(answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "claims", "status"),
+    [
+        ("RS512", {"administrator": None}, 403),
+        ("RS512", {"administrator": False}, 403),
+        ("RS512", {"administrator": True}, 200),
+        ("HS256", {"administrator": None}, 200),
+    ],
+)
+def test_stored_rights_of_global_staff_need_the_tokens_word(
+    algorithm: tokens.Algorithm, claims: dict[str, Any], status: int, global_staff: User
+) -> None:
+    assert course_exams(person(global_staff).authorization(algorithm, **claims)) == status
+    global_staff.refresh_from_db()
+    assert global_staff.is_staff == (claims["administrator"] is not False)
+
+
+def test_a_workers_token_without_an_id_gives_nobody_an_operators_rights(global_staff: User) -> None:
+    """Whoever registers the operator's name in the LMS can have a token that says neither id nor administrator."""
+    global_staff.set_password("a local one")
+    global_staff.save()
+    claims = {"user_id": None, "administrator": None}
+    assert course_exams(person(global_staff).authorization("HS256", **claims)) == 403
+    assert course_exams(person(global_staff).authorization("HS256", user_id=None)) == 200
+
+
+def test_an_operators_name_registered_in_the_lms_is_refused(unchanged: Unchanged) -> None:
+    UserFactory.create(username="operator1", lms_user_id=None, is_staff=True, is_superuser=True)
+    with unchanged():
+        for algorithm in ("HS256", "RS512"):
+            detail = assert_refused(ask(Person("operator1", 9000).authorization(algorithm)), 401)["detail"]
+            assert "operators" in detail
+    assert ask(Person("operator1", 9000, administrator=True).authorization("RS512")).status_code == 200
+    assert User.objects.get().lms_user_id == 9000
+
+
+@pytest.mark.parametrize("by", ["header", "cookies"])
+def test_who_is_not_active_is_told_so_everywhere(by: str, unchanged: Unchanged) -> None:
+    UserFactory.create(username="ada", lms_user_id=77, is_active=False)
+    client = APIClient()
+    if by == "header":
+        client.credentials(HTTP_AUTHORIZATION=f"JWT {ADA.token(email='new@example.com')}")
+    else:
+        client.cookies.load(ADA.cookies(email="new@example.com"))
+    with unchanged():
+        for operation in OPERATIONS:
+            answer = client.generic(operation.method, API + PATHS[operation.name].format_map(SOME_IDS))
+            assert "deactivated" in assert_refused(answer, 403)["detail"]
+
+
+def test_a_freed_name_brings_nothing_but_itself(course_team: User) -> None:
+    newcomer = Person(course_team.username, 9000, "newcomer@example.com")
+    assert course_exams(newcomer.authorization("RS512")) == 403
+    old = person(course_team)
+    assert course_exams(old.authorization("RS512", preferred_username="renamed")) == 200
+    assert course_exams(newcomer.authorization("RS512")) == 403
+    assert set(User.objects.values_list("username", "lms_user_id")) == {
+        ("renamed", course_team.lms_user_id),
+        (course_team.username, 9000),
+    }
+
+
+@pytest.mark.parametrize("full_name", ["Ada 😀", "𠮷田", "half \ud83d"])
+def test_a_name_that_cannot_be_stored_lets_its_person_in(full_name: str) -> None:
+    assert ask(ADA.authorization(name=full_name)).status_code == 200
+    assert User.objects.get().username == "ada"

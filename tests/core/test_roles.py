@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from edx_exams.apps.core.api import (
-    complete_person,
-    get_or_create_person,
     grant_course_role,
     is_course_staff,
     revoke_course_role,
@@ -58,52 +56,6 @@ def test_a_course_id_that_is_longer_than_any_is_refused(learner: User) -> None:
     with pytest.raises(InvalidCourseRole, match="course id"):
         grant_course_role(learner, "c" * 256, "staff")
     grant_course_role(learner, "c" * 255, "staff")
-
-
-class TestPeople:
-    """Whom events name before we have met them."""
-
-    def test_a_person_whom_we_have_not_met_is_created_without_a_password(self) -> None:
-        user = User.objects.get(pk=get_or_create_person("ada", email="ada@example.com", lms_user_id=7))
-        assert (user.username, user.email, user.lms_user_id) == ("ada", "ada@example.com", 7)
-        assert not user.has_usable_password()
-        assert not user.is_staff
-
-    def test_a_person_whom_we_know_is_not_changed(self, learner: User, statements_of: StatementsOf) -> None:
-        ids = []
-        read = statements_of(
-            lambda: ids.append(get_or_create_person(learner.username, email="new@example.com", lms_user_id=1))
-        )
-        assert ids == [learner.pk]
-        assert len(read) == 1
-        assert User.objects.get().email == learner.email
-
-    @pytest.mark.parametrize(
-        ("changes", "what"),
-        [
-            ({"username": ""}, "username"),
-            ({"username": "u" * 151}, "username"),
-            ({"username": "nul\0"}, "username"),
-            ({"email": f"{'e' * 250}@example.com"}, "e-mail"),
-            ({"lms_user_id": 0}, "LMS user id"),
-            ({"lms_user_id": 2**31}, "LMS user id"),
-        ],
-    )
-    def test_who_cannot_be_stored_is_refused_without_being_quoted(self, changes: dict[str, Any], what: str) -> None:
-        details: dict[str, Any] = {"username": "ada", "email": "ada@example.com", "lms_user_id": 7, **changes}
-        username = details.pop("username")
-        with pytest.raises(InvalidCourseRole, match=what) as refusal:
-            get_or_create_person(username, **details)
-        assert "ada@example.com" not in str(refusal.value)
-        assert not User.objects.exists()
-
-    def test_what_we_do_not_know_of_a_person_is_added_and_what_we_know_stays(self, statements_of: StatementsOf) -> None:
-        unknown = UserFactory.create(email="", lms_user_id=None)
-        complete_person(unknown, email="ada@example.com", lms_user_id=7)
-        unknown.refresh_from_db()
-        assert (unknown.email, unknown.lms_user_id) == ("ada@example.com", 7)
-        assert statements_of(lambda: complete_person(unknown, email="other@example.com", lms_user_id=8)) == []
-        assert (unknown.email, unknown.lms_user_id) == ("ada@example.com", 7)
 
 
 @pytest.mark.parametrize(

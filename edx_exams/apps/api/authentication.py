@@ -16,7 +16,9 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, Permis
 from rest_framework.request import Request
 from rest_framework_jwt.blacklist.exceptions import MissingToken
 
+from edx_exams.apps.api.token_person import require_active, token_person, with_rights_of
 from edx_exams.apps.api.tokens import VerifiedToken, verify
+from edx_exams.apps.core.characters import without_surrogates
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.limits import is_storable
 from edx_exams.apps.core.models import User
@@ -38,6 +40,7 @@ class JwtAuthentication(EdxJwtAuthentication):
         Return the caller and their token; None without a token, and for cookies that are not good.
 
         :raises AuthenticationFailed: the token in the header is not valid
+        :raises PermissionDenied: the person's account is not active
         """
         _join_cookies(request.COOKIES)
         try:
@@ -58,7 +61,8 @@ class JwtAuthentication(EdxJwtAuthentication):
                 return None
             raise
         set_custom_attribute("jwt_auth_result", "success-cookie" if by_cookie else "success-auth-header")
-        return user, token
+        require_active(user)
+        return with_rights_of(token, user), token
 
     def _user(self, token: VerifiedToken) -> User:
         try:
@@ -83,17 +87,10 @@ class JwtAuthentication(EdxJwtAuthentication):
         :raises AuthenticationFailed: a claim is malformed
         """
         username = self._get_username_from_payload(payload)
-        if not is_storable(username, User._meta.get_field("username")) or not username:
+        if not is_storable(username, User._meta.get_field("username")):
             message = "The token names no user."
             raise AuthenticationFailed(message)
-        attributes = self._attributes(payload)
-        user, _ = User.objects.get_or_create(username=username, defaults=attributes)
-        changed = [name for name, value in attributes.items() if getattr(user, name) != value]
-        if changed:
-            for name in changed:
-                setattr(user, name, attributes[name])
-            user.save(update_fields=changed)
-        return user
+        return token_person(payload, username, self._attributes(payload))
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims about the user, by our attributes' names."""
@@ -102,6 +99,8 @@ class JwtAuthentication(EdxJwtAuthentication):
             value = payload.get(claim)
             if value is None:
                 continue
+            if isinstance(value, str):
+                value = without_surrogates(value)
             if not is_storable(value, User._meta.get_field(name)):
                 message = f"The token's claim {claim!r} is malformed."
                 raise AuthenticationFailed(message)

@@ -43,6 +43,7 @@ from edx_exams.apps.core.exams import (
     is_exam_passed_due,
     sync_course_exams,
 )
+from edx_exams.apps.core.people import person
 from edx_exams.apps.core.proctoring import (
     ControlReport,
     control_attempt,
@@ -53,8 +54,6 @@ from edx_exams.apps.core.proctoring import (
 )
 from edx_exams.apps.core.roles import (
     COURSE_TEAM_ROLES,
-    complete_person,
-    get_or_create_person,
     grant_course_role,
     is_course_staff,
     revoke_course_role,
@@ -73,7 +72,6 @@ __all__ = [
     "attempt_rows",
     "begin_again",
     "check_if_exam_timed_out",
-    "complete_person",
     "control_attempt",
     "control_status",
     "create_exam_attempt",
@@ -96,7 +94,6 @@ __all__ = [
     "get_exam_provider",
     "get_exam_url_path",
     "get_extra_time",
-    "get_or_create_person",
     "get_provider_by_exam_id",
     "get_providers",
     "grant_access",
@@ -108,6 +105,7 @@ __all__ = [
     "launch_tool",
     "mark_ready",
     "no_such_attempt",
+    "person",
     "reset_exam_attempt",
     "reset_own_attempt",
     "revoke_course_role",

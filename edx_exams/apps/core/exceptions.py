@@ -45,6 +45,18 @@ class LearnerDoesNotExist(ExamBaseException):
     """Nobody has this user id."""
 
 
+class PersonRefused(ExamBaseException):
+    """Whoever comes under this name is not let in, or cannot be kept."""
+
+    http_status: ClassVar[int] = 401
+
+
+class AccountDisabled(ExamBaseException):
+    """The person's account here has been deactivated."""
+
+    http_status: ClassVar[int] = 403
+
+
 class ExamPermissionDenied(ExamBaseException):
     """The caller may not do this."""
 

@@ -15,9 +15,8 @@ from openedx_events.learning.signals import COURSE_ACCESS_ROLE_ADDED, COURSE_ACC
 
 from edx_exams.apps.core.api import (
     COURSE_TEAM_ROLES,
-    complete_person,
-    get_or_create_person,
     grant_course_role,
+    person,
     revoke_course_role,
 )
 from edx_exams.apps.core.models import User
@@ -33,7 +32,7 @@ def add_to_course_team(course_access_role_data: CourseAccessRoleData, metadata: 
     """
     Give a person the role that they got in the LMS.
 
-    :raises InvalidCourseRole: the person or the course cannot be stored
+    :raises ExamBaseException: the person or the course cannot be stored, or the name is an operator's
     """
     _follow(course_access_role_data, grant_course_role, as_of=metadata.time)
 
@@ -43,7 +42,7 @@ def remove_from_course_team(course_access_role_data: CourseAccessRoleData, metad
     """
     Take from a person the role that they lost in the LMS.
 
-    :raises InvalidCourseRole: the person or the course cannot be stored
+    :raises ExamBaseException: the person or the course cannot be stored, or the name is an operator's
     """
     _follow(course_access_role_data, revoke_course_role, as_of=metadata.time)
 
@@ -56,17 +55,16 @@ def _follow(event: CourseAccessRoleData, write: RoleWrite, *, as_of: datetime) -
     """
     if event.role not in COURSE_TEAM_ROLES:
         return
-    person = event.user.pii
+    named = event.user.pii
     # Before the transaction, whose first statement must be its lock.
-    user_id = get_or_create_person(person.username, email=person.email, lms_user_id=event.user.id)
-    _change_role(user_id, event, write, as_of=as_of)
+    user = person(event.user.id, named.username, attributes={"email": named.email})
+    _change_role(user.pk, event, write, as_of=as_of)
 
 
 @write_transaction
 def _change_role(user_id: int, event: CourseAccessRoleData, write: RoleWrite, *, as_of: datetime) -> None:
     """Write a change unless a newer one of the same role was written. Writers of one person take turns on their row."""
     user = lock_users([user_id])[user_id]
-    complete_person(user, email=event.user.pii.email, lms_user_id=event.user.id)
     course_id = str(event.course_key)
     latest = RoleChange.objects.filter(user=user, course_id=course_id, role=event.role).first()
     if latest and latest.changed > as_of:

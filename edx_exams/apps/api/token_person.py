@@ -1,0 +1,65 @@
+"""The person whom a verified token names, with the rights that this token gives."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+
+from edx_exams.apps.api.tokens import VerifiedToken
+from edx_exams.apps.core.exceptions import PersonRefused
+from edx_exams.apps.core.models import User
+from edx_exams.apps.core.people import has_rights_of_its_own, person
+
+ACCOUNT_DISABLED: Final = "Your account has been deactivated. Please write to the support of your platform."
+
+
+def token_person(claims: Mapping[str, Any], username: str, attributes: Mapping[str, Any]) -> User:
+    """
+    Find the person whom verified claims name, created or brought up to date with them.
+
+    :param attributes: what the claims say of the user, by the names of our fields, `lms_user_id` included
+    :raises AuthenticationFailed: the claims name nobody who may come
+    """
+    details = dict(attributes)
+    lms_user_id = details.pop("lms_user_id", None)
+    try:
+        return person(
+            lms_user_id,
+            username,
+            attributes=details,
+            administrator=claims.get("administrator") is True,
+            issued_at=_issued_at(claims),
+        )
+    except PersonRefused as refusal:
+        raise AuthenticationFailed(str(refusal)) from None
+
+
+def _issued_at(claims: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.fromtimestamp(claims["iat"], UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        message = "The token's time of issue is not valid."
+        raise AuthenticationFailed(message) from None
+
+
+def require_active(user: User) -> None:
+    """
+    Keep out whoever has been deactivated here.
+
+    :raises PermissionDenied: the account is not active
+    """
+    if not user.is_active:
+        raise PermissionDenied(ACCOUNT_DISABLED)
+
+
+def with_rights_of(token: VerifiedToken, user: User) -> User:
+    """
+    Return the caller with no more rights than the token gives, for this request; what is stored stays.
+
+    Without the claim `administrator` a browser's token gives no global-staff rights, nor does a worker's those of an
+    operator's own account: the LMS did not say that they have them.
+    """
+    if user.is_staff and token.claims.get("administrator") is None:
+        user.is_staff = token.is_symmetric and not has_rights_of_its_own(user)
+    return user
