@@ -8,8 +8,8 @@ import os
 from typing import Final
 
 import django
-from django.core.wsgi import get_wsgi_application
 
+from edx_exams.handler import Handler
 from edx_exams.starting import wrong_settings_in_one_line
 
 #: gunicorn's own code of a worker that cannot boot (`Arbiter.WORKER_BOOT_ERROR`).
@@ -18,8 +18,8 @@ CANNOT_START: Final = 3
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "edx_exams.settings.production")
 
 with wrong_settings_in_one_line(CANNOT_START):
-    django.setup()
+    django.setup(set_prefix=False)
     from edx_exams.apps.core.checks import run_settings_checks  # needs the apps that are loaded
 
     run_settings_checks()
-    application = get_wsgi_application()
+    application = Handler()

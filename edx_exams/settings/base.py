@@ -51,18 +51,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "edx_exams.middleware.NoStore",
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "edx_exams.middleware.RequestLimits",
     "edx_exams.apps.lti.middleware.ToolPageHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "edx_exams.middleware.SessionMiddleware",
+    "edx_exams.middleware.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "edx_rest_framework_extensions.auth.jwt.middleware.JwtAuthCookieMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "edx_exams.middleware.CsrfViewMiddleware",
+    "edx_exams.middleware.AuthenticationMiddleware",
+    "edx_exams.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "social_django.middleware.SocialAuthExceptionMiddleware",
     "crum.CurrentRequestUserMiddleware",
@@ -220,6 +221,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 #: Bytes; a longer request body is answered with 413.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+#: No part of a form is written to disk.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 # Where things are
 PLATFORM_NAME = "Your Platform Name Here"

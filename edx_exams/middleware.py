@@ -1,0 +1,141 @@
+"""
+Middleware for all requests, and the other libraries' middleware for those that need it.
+
+A request of the JSON API brings its JWT and needs no session, no messages and no locale; each of those costs time in a
+poll that every learner makes. So what serves browsers stands in `MIDDLEWARE` by its name here, and lets the API's
+requests pass.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final, override
+
+from django.conf import settings
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.middleware import csrf, locale
+from django.utils import translation
+
+from edx_exams.handler import UNREADABLE
+
+log = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+_API: Final = "/api/"
+_LTI: Final = "/lti/"
+#: Methods whose requests have no body that anybody reads.
+_BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class NoStore:
+    """
+    Keeps the answers of the API and of LTI out of every cache: they are about one person, now.
+
+    An answer that says itself how it may be kept, as a public key set does, is left alone.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        response = self.get_response(request)
+        if request.path_info.startswith((_API, _LTI)):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class RequestLimits:
+    """
+    Refuses bodies that are too large or cannot be read, before anything parses them.
+
+    Nothing of a body is written to disk: see also `FILE_UPLOAD_HANDLERS`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self._refusal(request) or self.get_response(request)
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if request.method in _BODILESS:
+            return None
+        if reason := request.META.get(UNREADABLE):
+            return _refuse(400, reason)
+        if _content_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return _refuse(413, f"The body must not be larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.")
+        if request.content_type.startswith("multipart/") and not request.path_info.startswith(_API):
+            return self._multipart_refusal(request)
+        return None
+
+    @staticmethod
+    def _multipart_refusal(request: HttpRequest) -> HttpResponse | None:
+        """Parse a multipart form here, where one that cannot be parsed is a refusal and not an error."""
+        if request.path_info.startswith(_LTI):
+            return _refuse(415, "Send the form as application/x-www-form-urlencoded.")
+        try:
+            request.POST  # noqa: B018  (parses the body)
+        except Exception as error:  # noqa: BLE001  (headers of parts name codecs, too, which fail in their own ways)
+            log.warning("A form was refused: %s", type(error).__name__)
+            return _refuse(400, "The form is malformed.")
+        return None
+
+
+def _content_length(request: HttpRequest) -> int:
+    """Return the body's length, 0 where it is not known: then Django reads nothing either."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _refuse(status: int, detail: str) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status)
+
+
+class _ForPages:
+    """Lets requests of the JSON API pass by the middleware that is the next base class."""
+
+    get_response: GetResponse
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Answer the request."""
+        if request.path_info.startswith(_API):
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]  # the next base class has it
+
+
+class SessionMiddleware(_ForPages, sessions.SessionMiddleware):
+    """Django's sessions, for pages."""
+
+
+class LocaleMiddleware(_ForPages, locale.LocaleMiddleware):
+    """The language that a browser asks for, for pages; the thread's next request begins without it."""
+
+    @override
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        response = super().process_response(request, response)
+        translation.deactivate()
+        return response
+
+
+class CsrfViewMiddleware(_ForPages, csrf.CsrfViewMiddleware):
+    """CSRF protection for pages. The API's authentication asks for a CSRF token where a JWT came by cookie."""
+
+    @override
+    def process_view(self, request: HttpRequest, *args: Any) -> Any:
+        return None if request.path_info.startswith(_API) else super().process_view(request, *args)
+
+
+class AuthenticationMiddleware(_ForPages, auth.AuthenticationMiddleware):
+    """The session's person, for pages."""
+
+
+class MessageMiddleware(_ForPages, messages.MessageMiddleware):
+    """Django's messages, for pages."""
