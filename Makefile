@@ -53,9 +53,9 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-faults services.up services.down test-e2e benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e test-mfe benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
-FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e -n auto --maxprocesses=4
+FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe -n auto --maxprocesses=4
 
 test: $(call needs,test) ## the tests that need no other service: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) $(PYTEST_ARGS)
@@ -79,6 +79,18 @@ services.down: $(call needs,services) ## end them; what is in them stays
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
+
+# Real minutes pass, so several learners sit their exams at once, each with a sandbox of their own.
+test-mfe: $(call needs,services) var/mfe/app.js ## the learning MFE's own exam pages in a real browser (needs Node.js 18 or newer, npm)
+	@$(PY) -m pytest tests/mfe -n 4 --dist worksteal $(PYTEST_ARGS)
+
+var/mfe/app.js: tests/mfe/node_modules/.package-lock.json tests/mfe/build.mjs $(wildcard tests/mfe/host/*)
+	@node tests/mfe/build.mjs
+
+tests/mfe/node_modules/.package-lock.json: tests/mfe/package.json tests/mfe/package-lock.json tests/mfe/.npmrc
+	@command -v npm >/dev/null || { echo "Node.js with npm is needed: make system_packages (Debian)." >&2; exit 1; }
+	@echo "Installing tests/mfe/package-lock.json"
+	@cd tests/mfe && npm ci --loglevel=error && touch node_modules/.package-lock.json
 
 benchmark: $(call needs,services) ## requests a second of each endpoint, as a ratio to the least that Django costs
 	@$(PY) -m benchmarks.throughput --csv docs/performance/throughput.csv $(BENCHMARK_ARGS)

@@ -9,6 +9,7 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 
@@ -45,6 +46,7 @@ class Environment:
     :param tool_port: of the proctoring tool, ``SANDBOX_TOOL_PORT``
     :param var: directory of all that is made at run time, ``SANDBOX_VAR_DIR``
     :param database: the exam service's SQLite file, ``EXAMS_SQLITE_PATH``
+    :param learning_mfe_url: where exams are taken if not in the stand-in LMS's own pages, ``SANDBOX_LEARNING_MFE_URL``
     """
 
     exams_port: int
@@ -52,6 +54,7 @@ class Environment:
     tool_port: int
     var: Path
     database: Path
+    learning_mfe_url: str | None = None
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -67,7 +70,14 @@ class Environment:
         var = Path(environ.get("SANDBOX_VAR_DIR") or CHECKOUT / "var").absolute()
         database = Path(environ.get("EXAMS_SQLITE_PATH") or var / "edx_exams.sqlite3").absolute()
         exams_port, lms_port, tool_port = ports.values()
-        return cls(exams_port=exams_port, lms_port=lms_port, tool_port=tool_port, var=var, database=database)
+        return cls(
+            exams_port=exams_port,
+            lms_port=lms_port,
+            tool_port=tool_port,
+            var=var,
+            database=database,
+            learning_mfe_url=environ.get("SANDBOX_LEARNING_MFE_URL") or None,
+        )
 
     @property
     def ports(self) -> dict[str, int]:
@@ -88,6 +98,17 @@ class Environment:
     def tool_url(self) -> str:
         """Origin of the proctoring tool."""
         return f"http://localhost:{self.tool_port}"
+
+    @property
+    def learning_url(self) -> str:
+        """Base URL of the learning interface, without a slash at its end."""
+        return (self.learning_mfe_url or f"{self.lms_url}/learning").rstrip("/")
+
+    @property
+    def learning_origin(self) -> str:
+        """Origin of the learning interface."""
+        scheme, host, *_ = urlsplit(self.learning_url)
+        return f"{scheme}://{host}"
 
     @property
     def keys(self) -> Path:

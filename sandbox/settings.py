@@ -17,12 +17,14 @@ _place = this_sandbox()
 JWT_AUTH["JWT_PUBLIC_SIGNING_JWK_SET"] = keys.public_keys(_place.keys, keys.LMS)
 TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"] = keys.private_key(_place.keys, keys.EXAMS)
 
-CORS_ORIGIN_WHITELIST = [*CORS_ORIGIN_WHITELIST, _place.lms_url]
-CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, _place.lms_url]
+# Where the pages are that call the service.
+_pages = dict.fromkeys([_place.lms_url, _place.learning_origin])
+CORS_ORIGIN_WHITELIST = [*CORS_ORIGIN_WHITELIST, *_pages]
+CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, *_pages]
 
 ROOT_URL = _place.exams_url
 LMS_ROOT_URL = _place.lms_url
-LEARNING_MICROFRONTEND_URL = f"{_place.lms_url}/learning"
+LEARNING_MICROFRONTEND_URL = _place.learning_url
 EXAMS_DASHBOARD_MFE_URL = f"{_place.lms_url}/dashboard"
 
 # A course without a provider here is the older exam system's, which the sandbox LMS stands in for.

@@ -4,8 +4,9 @@ from django.urls import path
 
 from sandbox.lms import views
 from sandbox.lms.older_exams import views as older_exams
+from sandbox.lms.older_exams.system import PATH
 
-OLDER = older_exams.PATH.removeprefix("/")
+OLDER = PATH.removeprefix("/")
 
 handler404 = "sandbox.lms.views.not_found"
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("login", views.sign_in, name="sign-in"),
     path("logout", views.sign_out, name="sign-out"),
     path("login_refresh", views.login_refresh, name="login-refresh"),
+    path("csrf/api/v1/token", views.csrf_token, name="csrf-token"),
     path("oauth2/jwks.json", views.key_set, name="key-set"),
     path("oauth2/access_token", older_exams.access_token, name="access-token"),
     path("health/", views.health, name="health"),
@@ -28,6 +30,7 @@ urlpatterns = [
     path(f"{OLDER}exam_registration/course_id/<str:course_id>", older_exams.registration),
     path(f"{OLDER}attempt/course_id/<str:course_id>", older_exams.learners_exam),
     path(f"{OLDER}settings/exam_id/<int:exam_id>/", older_exams.provider_settings),
+    path(f"{OLDER}review_policy/exam_id/<int:exam_id>/", older_exams.review_policy),
     path(f"{OLDER}active_attempt", older_exams.active_attempt),
     path(f"{OLDER}attempt", older_exams.create_attempt),
     path(f"{OLDER}attempt/<int:attempt_id>", older_exams.act),

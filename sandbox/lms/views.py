@@ -21,8 +21,8 @@ from sandbox.lms import tokens
 from sandbox.lms.courses import BY_ID, COURSES, Course, Section
 from sandbox.lms.exam_service import ExamServiceUnavailable, is_exam
 from sandbox.lms.middleware import SESSION_KEY
+from sandbox.lms.older_exams.system import PATH as OLDER_EXAMS
 from sandbox.lms.older_exams.system import SYSTEM as OLDER_SYSTEM
-from sandbox.lms.older_exams.views import PATH as OLDER_EXAMS
 from sandbox.lms.people import BY_USERNAME, PEOPLE, Person
 
 
@@ -107,6 +107,13 @@ def login_refresh(request: HttpRequest) -> HttpResponse:
     response = JsonResponse({"success": True, "user_id": person.user_id})
     tokens.set_identity_cookies(response, person)
     return response
+
+
+@require_safe
+@never_cache
+def csrf_token(request: HttpRequest) -> HttpResponse:
+    """The token that a learning interface sends with whatever changes something here."""
+    return JsonResponse({"csrfToken": get_token(request)})
 
 
 @require_safe

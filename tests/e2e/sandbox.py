@@ -37,12 +37,14 @@ class RunningSandbox:
     A sandbox and what it has printed.
 
     :param var: where it keeps everything
+    :param learning_mfe_url: of a learning interface beside it, which takes the place of its own exam pages
     """
 
     var: Path
     exams_port: int = field(default_factory=free_port)
     lms_port: int = field(default_factory=free_port)
     tool_port: int = field(default_factory=free_port)
+    learning_mfe_url: str = ""
     output: list[str] = field(default_factory=list)
 
     @property
@@ -80,6 +82,7 @@ class RunningSandbox:
                 "EXAMS_PORT": str(self.exams_port),
                 "SANDBOX_LMS_PORT": str(self.lms_port),
                 "SANDBOX_TOOL_PORT": str(self.tool_port),
+                "SANDBOX_LEARNING_MFE_URL": self.learning_mfe_url,
                 "SANDBOX_VAR_DIR": str(self.var),
                 "EXAMS_SQLITE_PATH": str(self.var / "edx_exams.sqlite3"),
             },

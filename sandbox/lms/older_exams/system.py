@@ -16,6 +16,8 @@ from sandbox.lms.people import Person
 # Ids of the two systems have nothing to do with each other; far apart they are easily told.
 FIRST_ID: Final = 900_001
 
+PATH: Final = "/api/edx_proctoring/v1/proctored_exam/"
+
 SUPPORT: Final = {
     "provider_tech_support_email": "help@older-exams.example.com",
     "provider_tech_support_phone": "",
@@ -84,11 +86,13 @@ class OlderAttempt:
 
     def as_json(self) -> dict[str, Any]:
         """As callers see it."""
-        place = f"{this_sandbox().lms_url}/learning/course/{self.exam.course_id}/{self.exam.content_id}"
+        place = f"{this_sandbox().learning_url}/course/{self.exam.course_id}/{self.exam.content_id}"
         return {
             "attempt_id": self.id,
             "attempt_status": self.status,
             "in_timed_exam": True,
+            "use_legacy_attempt_api": True,
+            "exam_started_poll_url": f"{PATH}attempt/{self.id}",
             "course_id": self.exam.course_id,
             "exam_type": self.exam.exam_type,
             "exam_display_name": self.exam.exam_name,
@@ -167,6 +171,17 @@ class System:
             self.attempts.append(attempt)
             return attempt
 
+    def own_attempt(self, attempt_id: int, person: Person) -> OlderAttempt:
+        """
+        An attempt of this person's.
+
+        :raises Refused: there is none of this id, or it is somebody else's
+        """
+        mine = (one for one in self.attempts if one.id == attempt_id and one.user_id == person.user_id)
+        if (attempt := next(mine, None)) is None:
+            raise Refused("You have no such attempt.")
+        return attempt
+
     def act(self, attempt_id: int, person: Person, action: str) -> OlderAttempt:
         """
         What the learner does with the attempt: start, stop, submit.
@@ -174,10 +189,9 @@ class System:
         :raises Refused: it is not theirs, it is over, or there is no such action
         """
         with self._lock:
-            mine = (one for one in self.attempts if one.id == attempt_id and one.user_id == person.user_id)
-            attempt = next(mine, None)
-            if attempt is None or attempt.status == "submitted":
-                raise Refused("There is no such attempt of yours that goes on.")
+            attempt = self.own_attempt(attempt_id, person)
+            if attempt.status == "submitted":
+                raise Refused("This attempt is over.")
             match action:
                 case "start":
                     attempt.started = attempt.started or datetime.now(UTC)

@@ -11,7 +11,7 @@ import hmac
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -21,8 +21,6 @@ from sandbox.environment import WORKER_KEY, WORKER_SECRET
 from sandbox.lms import tokens
 from sandbox.lms.older_exams.system import SUPPORT, SYSTEM, Refused
 from sandbox.lms.people import WORKER, Person
-
-PATH: Final = "/api/edx_proctoring/v1/proctored_exam/"
 
 type View = Callable[..., HttpResponse]
 
@@ -104,6 +102,7 @@ def learners_exam(request: HttpRequest, course_id: str) -> HttpResponse:
             **vars(exam),
             "type": exam.exam_type,
             "backend": None,
+            "use_legacy_attempt_api": True,
             "passed_due_date": False,
             "total_time": exam.time_limit_mins,
             "attempt": attempt.as_json() if attempt else {},
@@ -142,6 +141,13 @@ def _user_id(request: HttpRequest) -> int:
 
 
 @for_learners
+@require_GET
+def review_policy(request: HttpRequest, person: Person, exam_id: int) -> HttpResponse:
+    """Rules for one exam beyond those for all. The learning interface asks here for the exam service's exams too."""
+    return JsonResponse({"review_policy": None})
+
+
+@for_learners
 @require_POST
 def create_attempt(request: HttpRequest, person: Person) -> HttpResponse:
     """Begin an exam."""
@@ -151,7 +157,10 @@ def create_attempt(request: HttpRequest, person: Person) -> HttpResponse:
 
 
 @for_learners
-@require_http_methods(["PUT"])
+@require_http_methods(["GET", "PUT"])
 def act(request: HttpRequest, person: Person, attempt_id: int) -> HttpResponse:
-    """Go on with it, stop, hand it in."""
+    """GET: how it stands, which a running exam's page asks each minute. PUT: go on with it, stop, hand it in."""
+    if request.method == "GET":
+        attempt = SYSTEM.own_attempt(attempt_id, person)
+        return JsonResponse({"status": attempt.status, "time_remaining_seconds": attempt.seconds_left})
     return JsonResponse({"exam_attempt_id": SYSTEM.act(attempt_id, person, json.loads(request.body)["action"]).id})

@@ -1,0 +1,2 @@
+// The learning MFE's operators may configure it by a module of this name; nothing is configured here.
+export default {};
