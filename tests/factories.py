@@ -17,7 +17,7 @@ from edx_exams.apps.core.models import (
     StudentAllowance,
     User,
 )
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 
 COURSE_ID = "course-v1:Acme+BIO101+2026"
 

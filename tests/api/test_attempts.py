@@ -11,7 +11,8 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transition_rules import LearnerAction
 from edx_exams.apps.events.models import OutboxEvent
 from tests.api.conftest import Unchanged
 from tests.api.contract import API, assert_refused

@@ -22,6 +22,7 @@ from tests.factories import (
     ResultFactory,
     UserFactory,
     make_attempt,
+    overdue_attempt,
     running_attempt,
     submitted_attempt,
 )
@@ -237,3 +238,21 @@ def test_they_can_be_filtered_by_status(browser: Client) -> None:
 def test_the_list_shows_old_rows_without_any_times(browser: Client) -> None:
     OldAttemptFactory.create(status="started", start_time=timezone.now() - timedelta(days=900))
     text_of(browser.get(page(ExamAttempt, "changelist")))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("status", ["created", "ready_to_submit", "started"])
+def test_a_status_chosen_too_late_leaves_the_submission(
+    status: str, administrator: User, trail: Trail, events_owed: EventsOwed
+) -> None:
+    attempt = overdue_attempt()
+    assert "An attempt that is submitted does not become" in text_of(choose(browser_of(administrator), attempt, status))
+    assert trail(attempt) == ["created", "started", "submitted"]
+    assert events_owed() == ["submitted"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_one_out_of_time_tells_of_both(browser: Client, events_owed: EventsOwed) -> None:
+    attempt = overdue_attempt()
+    assert browser.post(page(ExamAttempt, "delete", attempt.pk), {"post": "yes"}).status_code == 302
+    assert events_owed() == ["submitted", "reset"]

@@ -18,7 +18,7 @@ from edx_exams.apps.core.api import (
 from edx_exams.apps.core.data import ExtraTime
 from edx_exams.apps.core.exceptions import InvalidAllowance
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from tests.core.conftest import Trail, reloaded
 from tests.factories import (
     COURSE_ID,

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from edx_exams.apps.core import emails
 from edx_exams.apps.core.api import act_as_learner, act_as_staff, check_if_exam_timed_out, update_attempt_status
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.statuses import LearnerAction, StaffAction
+from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from tests.core.conftest import reloaded
 from tests.factories import (
     COURSE_ID,

@@ -14,13 +14,13 @@ from openedx_events.learning.signals import EXAM_ATTEMPT_SUBMITTED
 from edx_exams.apps.core.api import (
     act_as_learner,
     act_as_staff,
-    begin_again,
     check_if_exam_timed_out,
+    reset_and_recreate,
     reset_exam_attempt,
 )
 from edx_exams.apps.core.exceptions import EventNotRecorded
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import LearnerAction, StaffAction
+from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from tests.core.conftest import EventsOwed, Trail, every_statement, reloaded
 from tests.factories import (
@@ -94,7 +94,7 @@ class TestEachTransition:
         assert (data["student_user"], data["requesting_user"]) == (as_in_events(learner), as_in_events(course_team))
 
     def test_beginning_again_is_a_reset_by_the_learner(self, learner: User) -> None:
-        begin_again(make_attempt(user=learner, practice=True), learner)
+        reset_and_recreate(make_attempt(user=learner, practice=True), learner)
         assert the_event().data["exam_attempt"]["requesting_user"] == as_in_events(learner)
 
     def test_an_event_has_an_id_and_a_time_of_its_own(self) -> None:

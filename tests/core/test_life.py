@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from edx_exams.apps.core.api import (
     act_as_learner,
     act_as_staff,
-    begin_again,
     check_if_exam_timed_out,
     create_exam_attempt,
     get_current_exam_attempt,
+    reset_and_recreate,
     reset_exam_attempt,
     submit_timed_out_attempts,
 )
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction, StaffAction
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from edx_exams.apps.events.models import OutboxEvent
 from tests.core.conftest import NOON
 from tests.factories import ExamFactory, UserFactory
@@ -82,11 +83,15 @@ def notice(exam: int) -> Step:
 
 
 def reset(exam: int) -> Step:
-    return lambda story: (attempt := story.attempt(exam)) and reset_exam_attempt(attempt, story.team)
+    def step(story: Story) -> None:
+        if attempt := story.attempt(exam):
+            reset_exam_attempt(attempt, story.team)
+
+    return step
 
 
 def again(exam: int) -> Step:
-    return lambda story: (attempt := story.attempt(exam)) and begin_again(attempt, story.learner, now=story.now)
+    return lambda story: (attempt := story.attempt(exam)) and reset_and_recreate(attempt, story.learner, now=story.now)
 
 
 def sweep(story: Story) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from edx_exams.apps.core.api import (
     act_as_learner,
-    begin_again,
     create_exam_attempt,
     get_attempt_for_user_with_attempt_number_and_resource_id,
     get_current_exam_attempt,
     get_exam_attempts,
+    reset_and_recreate,
     reset_exam_attempt,
     reset_own_attempt,
 )
@@ -21,7 +21,7 @@ from edx_exams.apps.core.exceptions import (
     ExamPermissionDenied,
 )
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from tests.core.conftest import NOON, EventsOwed, Trail
 from tests.factories import (
     ExamFactory,
@@ -69,7 +69,7 @@ def test_only_the_first_of_two_resets_does_something(course_team: User, events_o
     assert events_owed() == ["reset"]
 
 
-def test_the_learner_can_begin_again_with_a_full_clock(course_team: User, learner: User) -> None:
+def test_the_learner_can_reset_and_recreate_with_a_full_clock(course_team: User, learner: User) -> None:
     exam = ExamFactory.create(time_limit_mins=60)
     reset_exam_attempt(running_attempt(exam, learner, at=NOON), course_team)
     again = running_attempt(exam, learner, at=NOON + timedelta(minutes=30))
@@ -127,7 +127,7 @@ class TestOwnReset:
         with pytest.raises(ExamPermissionDenied, match="practice"):
             reset_own_attempt(attempt, attempt.user)
         with pytest.raises(ExamIllegalStatusTransition, match="practice"):
-            begin_again(attempt, attempt.user)
+            reset_and_recreate(attempt, attempt.user)
         assert is_there(attempt)
         assert events_owed() == ["submitted"]
 
@@ -137,7 +137,7 @@ class TestOwnReset:
         with pytest.raises(ExamPermissionDenied, match="in progress"):
             reset_own_attempt(attempt, attempt.user)
         with pytest.raises(ExamIllegalStatusTransition, match="in progress"):
-            begin_again(attempt, attempt.user)
+            reset_and_recreate(attempt, attempt.user)
         assert is_there(attempt)
 
     def test_an_attempt_whose_time_is_over_is_submitted_first(self, events_owed: EventsOwed) -> None:
@@ -152,7 +152,7 @@ class TestBeginningAgain:
 
     def test_a_fresh_attempt_takes_the_place_of_the_old_one(self, learner: User, events_owed: EventsOwed) -> None:
         attempt = submitted_attempt(user=learner, practice=True)
-        fresh = ExamAttempt.objects.get(pk=begin_again(attempt, learner))
+        fresh = ExamAttempt.objects.get(pk=reset_and_recreate(attempt, learner))
         assert not is_there(attempt)
         assert (fresh.status, fresh.attempt_number, fresh.start_time) == ("created", 2, None)
         assert (fresh.user, fresh.exam) == (learner, attempt.exam)
@@ -161,7 +161,7 @@ class TestBeginningAgain:
     def test_it_can_be_done_over_and_over(self, learner: User) -> None:
         attempt = make_attempt(user=learner, practice=True)
         for number in (2, 3, 4):
-            attempt = ExamAttempt.objects.select_related("exam", "user").get(pk=begin_again(attempt, learner))
+            attempt = ExamAttempt.objects.select_related("exam", "user").get(pk=reset_and_recreate(attempt, learner))
             assert attempt.attempt_number == number
 
     def test_an_exam_that_is_retired_is_not_begun_again_and_the_attempt_stays(
@@ -170,13 +170,13 @@ class TestBeginningAgain:
         attempt = submitted_attempt(user=learner, practice=True)
         Exam.objects.update(is_active=False)
         with pytest.raises(ExamDoesNotExist):
-            begin_again(attempt, learner)
+            reset_and_recreate(attempt, learner)
         assert is_there(attempt)
         assert events_owed() == ["submitted"]
 
     def test_the_fresh_attempt_can_be_started(self, learner: User) -> None:
         attempt = submitted_attempt(user=learner, practice=True)
-        fresh = ExamAttempt.objects.select_related("exam", "user").get(pk=begin_again(attempt, learner))
+        fresh = ExamAttempt.objects.select_related("exam", "user").get(pk=reset_and_recreate(attempt, learner))
         act_as_learner(fresh, LearnerAction.START, learner=learner)
         assert ExamAttempt.objects.get(pk=fresh.pk).status == "started"
 

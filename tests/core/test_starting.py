@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from edx_exams.apps.core.api import act_as_learner, create_exam_attempt, get_extra_time, grant_extra_time
+from edx_exams.apps.core.clock import seconds_remaining
 from edx_exams.apps.core.data import ExtraTime
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
@@ -14,7 +15,7 @@ from edx_exams.apps.core.exceptions import (
     LearnerDoesNotExist,
 )
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from tests.core.conftest import NOON, EventsOwed, Trail, reloaded
 from tests.factories import AllowanceFactory, ExamFactory, OldAttemptFactory, UserFactory, make_attempt, running_attempt
 
@@ -211,7 +212,7 @@ class TestTimeAllowed:
         attempt = make_attempt(user=learner, due_date=NOON, at=NOON - MINUTE)
         started = start(attempt, now=NOON + MINUTE)
         assert started.allowed_time_limit_mins == 0
-        assert started.seconds_remaining(NOON + MINUTE) == 0
+        assert seconds_remaining(started, NOON + MINUTE) == 0
 
     def test_an_allowance_given_before_the_start_counts_once(self, learner: User, course_team: User) -> None:
         exam = ExamFactory.create(time_limit_mins=60)

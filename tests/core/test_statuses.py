@@ -9,7 +9,8 @@ from django.utils import timezone
 from edx_exams.apps.core.api import act_as_learner, act_as_staff, get_attempt_to_change, update_attempt_status
 from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.statuses import ExamAttemptStatus, LearnerAction, StaffAction
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from tests.core.conftest import EventsOwed, Trail, reloaded
 from tests.factories import OldAttemptFactory, make_attempt, running_attempt, submitted_attempt
 

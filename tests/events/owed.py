@@ -8,8 +8,8 @@ from openedx_events.learning.data import ExamAttemptData
 from openedx_events.learning.signals import EXAM_ATTEMPT_SUBMITTED
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from edx_exams.apps.core.attempt_events import user_data
 from edx_exams.apps.core.models import User
-from edx_exams.apps.core.signals import user_data
 from edx_exams.apps.events.models import OutboxEvent
 from edx_exams.apps.events.producer import OutboxProducer
 from tests.factories import UserFactory

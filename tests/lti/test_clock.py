@@ -14,9 +14,10 @@ from edx_exams.apps.core.api import (
     grant_access,
     submit_timed_out_attempts,
 )
+from edx_exams.apps.core.clock import deadline, expired_at, seconds_remaining
 from edx_exams.apps.core.exceptions import ContentAccessDenied, ExamIllegalStatusTransition
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import ControlAction, LearnerAction
+from edx_exams.apps.core.transition_rules import ControlAction, LearnerAction
 from tests.factories import make_attempt
 from tests.lti.facts import events, row
 from tests.lti.vendor import Vendor, proctored_exam
@@ -41,7 +42,7 @@ class Timed(NamedTuple):
         return control_attempt(row(self.attempt), report(action, incident_time=now, **fields), now=now)
 
     def minutes_left(self, minutes: float) -> float:
-        return row(self.attempt).seconds_remaining(START + minutes * MINUTE) / 60
+        return seconds_remaining(row(self.attempt), START + minutes * MINUTE) / 60
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_resumed_attempt_never_runs_past_its_due_date(timed: Timed) -> None:
     timed.do("pause", 10)
     timed.do("resume", 50)
     assert timed.minutes_left(50) == 30, "not the 50 that were left"
-    assert row(timed.attempt).runs_out_at(START) == START + 80 * MINUTE
+    assert deadline(row(timed.attempt), START) == START + 80 * MINUTE
 
 
 def test_a_pause_may_extend_the_due_date_where_settings_say_so(timed: Timed, settings: Settings, learner: User) -> None:
@@ -113,7 +114,7 @@ def test_pausing_never_costs_minutes_that_the_attempt_had_anyway(timed: Timed) -
     due(timed, 60)
     timed.do("update", 5, extra_time_mins=30)
     timed.do("pause", 65)
-    assert row(timed.attempt).over_since(START + 80 * MINUTE) is None
+    assert expired_at(row(timed.attempt), START + 80 * MINUTE) is None
     timed.do("resume", 70)
     assert timed.minutes_left(70) == 20, "the minutes beyond the due date are the tool's gift, and no more"
 
@@ -157,7 +158,7 @@ def test_extra_time_is_a_total(timed: Timed) -> None:
 def test_minutes_given_before_the_start_count_from_it(vendor: Vendor, attempt: ExamAttempt) -> None:
     assert vendor.control(attempt, "update", extra_time=7).json() == {"status": "none", "extra_time": 7}
     act_as_learner(attempt, LearnerAction.START, learner=attempt.user, now=START)
-    assert row(attempt).seconds_remaining(START) == 67 * 60
+    assert seconds_remaining(row(attempt), START) == 67 * 60
 
 
 def test_an_action_on_an_attempt_whose_time_is_over_finds_it_submitted(timed: Timed, vendor: Vendor) -> None:

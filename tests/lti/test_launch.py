@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import ExamFactory, UserFactory, make_attempt

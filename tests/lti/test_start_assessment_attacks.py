@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from edx_exams.apps.lti.launches import purge
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import UserFactory, make_attempt

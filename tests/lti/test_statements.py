@@ -7,7 +7,7 @@ import pytest
 
 from edx_exams.apps.core.api import act_as_learner
 from edx_exams.apps.core.models import ExamAttempt
-from edx_exams.apps.core.statuses import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction
 from edx_exams.apps.lti import platform_keys
 from tests.factories import make_attempt
 from tests.lti.vendor import Browser, Vendor, form_of

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, RuledAdmin
-from edx_exams.apps.core.api import reset_exam_attempt, update_attempt_status
+from edx_exams.apps.core.api import check_if_exam_timed_out, reset_exam_attempt, update_attempt_status
 from edx_exams.apps.core.exams import edit_exam, refuse_second_active
 from edx_exams.apps.core.exceptions import ExamBaseException, ExamIsActiveAlready
 from edx_exams.apps.core.history import LONGEST_REASON
@@ -28,8 +28,9 @@ from edx_exams.apps.core.models import (
     StudentAllowance,
     User,
 )
-from edx_exams.apps.core.statuses import ExamAttemptStatus, may_follow, outcome_of
+from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
 from edx_exams.apps.core.transactions import lock_configuration, lock_users
+from edx_exams.apps.core.transition_rules import is_allowed_at_all
 
 
 def _who(request: HttpRequest) -> User:
@@ -180,7 +181,7 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
             def clean_status(self) -> str:
                 """The chosen status, if it may follow the present one."""
                 status = str(self.cleaned_data["status"])
-                if obj and status != obj.status and not may_follow(obj.status, status):
+                if obj and status != obj.status and not is_allowed_at_all(obj.status, status):
                     message = f"An attempt that is {obj.status} does not become {status} again."
                     raise ValidationError(message)
                 return status
@@ -191,7 +192,7 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *others: Any, **named: Any) -> Any:
         if request.method == "POST" and object_id and _who(request).is_superuser:
             attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status")
-            if attempt and wanted in ExamAttemptStatus.values and not may_follow(attempt.status, wanted):
+            if attempt and wanted in ExamAttemptStatus.values and not is_allowed_at_all(attempt.status, wanted):
                 return self._force(request, attempt, ExamAttemptStatus(wanted))
         return super().changeform_view(request, object_id, *others, **named)
 
@@ -207,7 +208,7 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
             self.log_change(request, attempt, f"Forced from {attempt.status} to {status}: {reason}")
             self.message_user(request, _("The attempt is %(status)s now.") % {"status": status}, messages.SUCCESS)
             return HttpResponseRedirect(request.get_full_path())
-        event = outcome_of(status).event
+        event = effects_of(status).event
         context = {
             **self.admin_site.each_context(request),
             "title": _("Force a transition"),
@@ -238,6 +239,10 @@ class ExamAttemptAdmin(BoundedSearchAdmin, RuledAdmin, SimpleHistoryAdmin):
     @override
     def revert_disabled(self, request: HttpRequest, obj: ExamAttempt | None = None) -> bool:
         return True  # a past state is looked at; back to a status one gets by choosing it
+
+    @override
+    def settle(self, row: ExamAttempt) -> None:
+        check_if_exam_timed_out(row)  # the page's own transaction would undo the submission with a refusal
 
     @override
     def lock(self, request: HttpRequest, row: ExamAttempt) -> None:

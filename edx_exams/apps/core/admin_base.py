@@ -9,8 +9,8 @@ from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from edx_exams.apps.core.exceptions import ExamBaseException
-from edx_exams.apps.core.transactions import database_busy, is_transient
+from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.core.transactions import is_transient
 
 #: Characters that are looked for: more than any id has, and few enough for every database. Django makes a condition of
 #: each word for each field, and SQLite takes no thousand of them, and no pattern of 50,000 bytes.
@@ -64,6 +64,9 @@ class RuledAdmin(admin.ModelAdmin):
         view = super().delete_view
         return self._or_refused(request, object_id, lambda: view(request, object_id, extra_context))
 
+    def settle(self, row: Any) -> None:
+        """Do what must be committed before a write of this row, whatever becomes of the write."""
+
     def lock(self, request: HttpRequest, row: Any) -> None:
         """Take the locks that a write of this row begins with."""
 
@@ -72,6 +75,7 @@ class RuledAdmin(admin.ModelAdmin):
         if row is None:
             return view()
         try:
+            self.settle(row)
             with transaction.atomic():
                 # Before the page reads anything: at REPEATABLE READ it would go by what was so before it had to wait.
                 self.lock(request, row)
@@ -81,7 +85,7 @@ class RuledAdmin(admin.ModelAdmin):
         except OperationalError as error:  # the admin's own transaction keeps ours from running again
             if not is_transient(error):
                 raise
-            return self.refused(request, database_busy())
+            return self.refused(request, DatabaseBusy())
 
     def refused(self, request: HttpRequest, refusal: ExamBaseException) -> HttpResponse:
         """Back to the page, which says why."""

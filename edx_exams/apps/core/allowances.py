@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from edx_exams.apps.core.clock import is_out_of_time, minutes_until_due
 from edx_exams.apps.core.data import ExtraTime
 from edx_exams.apps.core.exams import get_course_exams
 from edx_exams.apps.core.exceptions import InvalidAllowance
 from edx_exams.apps.core.history import update_many
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-from edx_exams.apps.core.time_limits import minutes_until_due
 from edx_exams.apps.core.transactions import lock_attempts, lock_configuration, lock_users, upsert, write_transaction
 
 #: A learner's extra minutes for one exam, by ids of user and exam.
@@ -25,6 +25,12 @@ def allowances_of(course_id: str) -> QuerySet[StudentAllowance]:
         .select_related("user", "exam")
         .order_by("pk")
     )
+
+
+def get_extra_time(user_id: int, exam_id: int) -> int:
+    """Return the learner's extra minutes for the exam, 0 if there are none."""
+    allowance = StudentAllowance.objects.filter(user_id=user_id, exam_id=exam_id).first()
+    return allowance.extra_time_mins if allowance else 0
 
 
 def grant_extra_time(course_id: str, grants: Sequence[ExtraTime], *, granted_by: User) -> None:
@@ -124,7 +130,7 @@ def _extend_running_attempts(more: Grants, exams: Mapping[int, Exam], *, by: Use
     for attempt in lock_attempts(running.values_list("pk", flat=True)).values():
         extra = more.get((attempt.user_id, attempt.exam_id), 0)
         allowed = attempt.allowed_time_limit_mins
-        if not extra or allowed is None or attempt.start_time is None or attempt.is_out_of_time(now):
+        if not extra or allowed is None or attempt.start_time is None or is_out_of_time(attempt, now):
             continue
         longer = minutes_until_due(exams[attempt.exam_id], attempt.start_time, at_most=allowed + extra)
         if longer > allowed:

@@ -4,24 +4,20 @@ The public Python API of the domain: what other apps, and operators' scripts, ma
 The positional arguments of each function and their meaning are a promise.
 """
 
-from edx_exams.apps.core.access import AccessToken, grant_access
-from edx_exams.apps.core.allowances import allowances_of, grant_extra_time, revoke_extra_time
+from edx_exams.apps.core.allowances import allowances_of, get_extra_time, grant_extra_time, revoke_extra_time
 from edx_exams.apps.core.attempts import (
     act_as_learner,
     act_as_staff,
-    begin_again,
-    check_if_exam_timed_out,
     create_exam_attempt,
     get_active_attempt_for_user,
     get_attempt_by_id,
     get_attempt_for_user_with_attempt_number_and_resource_id,
     get_attempt_to_change,
     get_current_exam_attempt,
-    get_exam_attempt_time_remaining,
     get_exam_attempts,
+    reset_and_recreate,
     reset_exam_attempt,
     reset_own_attempt,
-    submit_timed_out_attempts,
     update_attempt_status,
 )
 from edx_exams.apps.core.configurations import (
@@ -30,6 +26,7 @@ from edx_exams.apps.core.configurations import (
     get_escalation_email,
     get_providers,
 )
+from edx_exams.apps.core.content_access import AccessToken, grant_access
 from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_cells, select_attempts
 from edx_exams.apps.core.exams import (
     get_course_exam,
@@ -48,9 +45,9 @@ from edx_exams.apps.core.proctoring import (
     ControlReport,
     control_attempt,
     control_status,
-    hand_in,
     launch_tool,
     mark_ready,
+    submit_if_unfinished,
 )
 from edx_exams.apps.core.roles import (
     COURSE_TEAM_ROLES,
@@ -58,8 +55,11 @@ from edx_exams.apps.core.roles import (
     is_course_staff,
     revoke_course_role,
 )
-from edx_exams.apps.core.time_limits import get_extra_time
-from edx_exams.apps.core.transitions import no_such_attempt
+from edx_exams.apps.core.time_outs import (
+    check_if_exam_timed_out,
+    get_exam_attempt_time_remaining,
+    submit_timed_out_attempts,
+)
 
 __all__ = [
     "COURSE_TEAM_ROLES",
@@ -70,7 +70,6 @@ __all__ = [
     "act_as_staff",
     "allowances_of",
     "attempt_rows",
-    "begin_again",
     "check_if_exam_timed_out",
     "control_attempt",
     "control_status",
@@ -99,18 +98,18 @@ __all__ = [
     "grant_access",
     "grant_course_role",
     "grant_extra_time",
-    "hand_in",
     "is_course_staff",
     "is_exam_passed_due",
     "launch_tool",
     "mark_ready",
-    "no_such_attempt",
     "person",
+    "reset_and_recreate",
     "reset_exam_attempt",
     "reset_own_attempt",
     "revoke_course_role",
     "revoke_extra_time",
     "select_attempts",
+    "submit_if_unfinished",
     "submit_timed_out_attempts",
     "sync_course_exams",
     "update_attempt_status",

@@ -1,22 +1,18 @@
 """
-The life of an attempt: created, started, moved on, out of time, reset. The only code that writes one.
+The life of an attempt in the hands of its learner and the course team: looked up, created, moved on, judged, reset.
 
 Each public write is one transaction: lock the people and the attempt, look again, decide, write, with the history row
-and the event that the change owes. E-mail follows the commit.
+and the event that the change owes. Changes go through `transitions.act_on`.
 """
 
-import logging
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from itertools import batched
-from typing import Final
+from datetime import datetime
 
-from django.conf import settings
 from django.db import connection
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Value
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
+from edx_exams.apps.core.attempt_events import announce
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
@@ -27,32 +23,18 @@ from edx_exams.apps.core.exceptions import (
     ExamPermissionDenied,
     LearnerDoesNotExist,
 )
-from edx_exams.apps.core.history import sign
-from edx_exams.apps.core.models import SHORTEST_TIME_REMAINING, Exam, ExamAttempt, User
-from edx_exams.apps.core.signals import announce
-from edx_exams.apps.core.statuses import (
-    LEARNER_MOVES,
-    STAFF_MOVES,
-    ExamAttemptStatus,
+from edx_exams.apps.core.history import set_history_metadata
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transactions import lock_users, write_transaction
+from edx_exams.apps.core.transition_rules import (
+    LEARNER_TRANSITIONS,
+    STAFF_TRANSITIONS,
     LearnerAction,
-    Move,
     StaffAction,
-    may_follow,
+    general_transition,
 )
-from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
-from edx_exams.apps.core.transitions import (
-    carry_out,
-    lock_attempt,
-    no_such_attempt,
-    start_attempt,
-    submit_if_out_of_time,
-)
-
-log = logging.getLogger(__name__)
-
-#: Databases count durations in microseconds, and MySQL takes no product with a duration itself.
-_MICROSECONDS_A_MINUTE: Final = timedelta(minutes=1) // timedelta.resolution
-
+from edx_exams.apps.core.transitions import act_on, apply_transition, start_attempt
 
 # Reading
 
@@ -63,19 +45,19 @@ def _newest(attempts: QuerySet[ExamAttempt]) -> ExamAttempt | None:
 
 
 def get_attempt_by_id(attempt_id: int) -> ExamAttempt | None:
-    """The attempt with its exam and learner, None if there is none."""
+    """Return the attempt with its exam and learner, None if there is none."""
     return ExamAttempt.objects.select_related("exam", "user").filter(pk=attempt_id).first()
 
 
 def get_attempt_to_change(attempt_id: int) -> ExamAttempt:
     """
-    The attempt with its exam and learner.
+    Return the attempt with its exam and learner.
 
     :raises ExamAttemptDoesNotExist: there is none
     """
     attempt = get_attempt_by_id(attempt_id)
     if attempt is None:
-        raise no_such_attempt(attempt_id)
+        raise ExamAttemptDoesNotExist(attempt_id)
     return attempt
 
 
@@ -107,11 +89,6 @@ def get_exam_attempts(exam_id: int) -> QuerySet[ExamAttempt]:
     return ExamAttempt.objects.filter(exam_id=exam_id).order_by("-created", "-pk")
 
 
-def get_exam_attempt_time_remaining(attempt: ExamAttempt, now: datetime | None = None) -> float:
-    """What is left of the learner's time, in seconds; 0 where the attempt has no start or its time is over."""
-    return attempt.seconds_remaining(now or timezone.now())
-
-
 # Creating
 
 
@@ -134,9 +111,9 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
     now = now or timezone.now()  # after the wait for the lock: what follows happens now
     exam = Exam.objects.filter(pk=exam_id, is_active=True).first()
     if exam is None:
-        raise _no_such_exam(exam_id)
-    if exam.ends_by(now):
-        message = f"The due date of “{exam.exam_name}” has passed: it can no longer be begun."
+        raise ExamDoesNotExist(exam_id)
+    if exam.is_past_due(now):
+        message = f"The due date of “{exam.exam_name}” has passed: it can no longer be started."
         raise ExamAttemptOnPastDueExam(message)
 
     theirs = ExamAttempt.objects.filter(
@@ -163,15 +140,11 @@ def _create(exam: Exam, learner: User) -> ExamAttempt:
         attempt_number=_next_attempt_number(exam, learner),
         status=ExamAttemptStatus.created,
     )
-    sign(attempt, by=learner, reason="created by the learner")
+    set_history_metadata(attempt, by=learner, reason="created by the learner")
     attempt.save(force_insert=True)
     if not _is_active_still(exam):
-        raise _no_such_exam(exam.pk)
+        raise ExamDoesNotExist(exam.pk)
     return attempt
-
-
-def _no_such_exam(exam_id: int) -> ExamDoesNotExist:
-    return ExamDoesNotExist(f"There is no active exam {exam_id}.")
 
 
 def _next_attempt_number(exam: Exam, learner: User) -> int:
@@ -183,7 +156,7 @@ def _next_attempt_number(exam: Exam, learner: User) -> int:
 
 def _is_active_still(exam: Exam) -> bool:
     """
-    Whether nobody has retired the exam while we waited to insert an attempt of it.
+    Tell whether the exam is still active after an attempt of it has been inserted.
 
     The insert has taken a shared lock on the exam's row (its foreign key), so from here on the answer stays true. Only
     a read that takes that same lock sees past the transaction's snapshot; Django knows no shared locks.
@@ -209,7 +182,8 @@ def act_as_learner(
     :param detail: what went wrong, which the history keeps as the reason
     :raises ExamIllegalStatusTransition: not from where the attempt is
     """
-    return carry_out(attempt, LEARNER_MOVES[action], by=learner, reason=detail or f"learner: {action}", now=now)
+    reason = detail or f"learner: {action}"
+    return apply_transition(attempt, LEARNER_TRANSITIONS[action], by=learner, reason=reason, now=now)
 
 
 def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now: datetime | None = None) -> int:
@@ -218,7 +192,7 @@ def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now:
 
     :param attempt: with its exam
     """
-    return carry_out(attempt, STAFF_MOVES[action], by=staff, reason=f"course staff: {action}", now=now)
+    return apply_transition(attempt, STAFF_TRANSITIONS[action], by=staff, reason=f"course staff: {action}", now=now)
 
 
 def update_attempt_status(
@@ -236,162 +210,64 @@ def update_attempt_status(
     if to_status not in ExamAttemptStatus.values:
         message = f"There is no status {to_status!r}. There are: {', '.join(ExamAttemptStatus.values)}."
         raise ExamIllegalStatusTransition(message)
-    allowed_from = frozenset(status for status in ExamAttemptStatus.values if forced or may_follow(status, to_status))
-    move = Move(ExamAttemptStatus(to_status), allowed_from)
-    return carry_out(attempt, move, by=by, reason=reason or f"moved to {to_status}", now=None)
+    transition = general_transition(ExamAttemptStatus(to_status), forced=forced)
+    return apply_transition(attempt, transition, by=by, reason=reason or f"moved to {to_status}")
 
 
-# Running out of time
+# Resetting
 
 
-def check_if_exam_timed_out(attempt: ExamAttempt, now: datetime | None = None) -> ExamAttempt:
-    """The attempt, submitted if its time is over. Costs nothing while it is not."""
-    now = now or timezone.now()
-    if not attempt.is_out_of_time(now):
-        return attempt
-    return _submit_unless_others_did(attempt, now)
-
-
-@write_transaction
-def _submit_unless_others_did(attempt: ExamAttempt, now: datetime) -> ExamAttempt:
-    try:
-        locked = lock_attempt(attempt, by=None)
-    except ExamAttemptDoesNotExist:
-        return attempt  # reset at this very moment; the caller's answer is from just before
-    submit_if_out_of_time(locked, now)
-    return locked
-
-
-def submit_timed_out_attempts(*, batch_size: int, now: datetime | None = None) -> Iterator[int]:
-    """
-    The sweep: submit every attempt whose time is over, batch by batch, each in one transaction.
-
-    Sweeps that run at once share the work; what a learner's request holds at this moment is left to the next sweep.
-
-    :returns: after each batch, how many it submitted
-    """
-    now = now or timezone.now()
-    # All ids at once, in no order, or the database would walk through the whole table by its primary key.
-    for ids in batched([*_running_out(now), *_paused_for_too_long(now)], batch_size):
-        batch = ExamAttempt.objects.filter(pk__in=ids).select_related("exam").order_by("pk")
-        yield _submit_batch_or_each(list(batch), now)
-
-
-def _running_out(now: datetime) -> QuerySet[ExamAttempt, int]:
-    """Ids of attempts whose clock runs and may be over; the rows themselves know."""
-    # What the clock says without pauses: no attempt ends before that.
-    limit = ExpressionWrapper(
-        (F("allowed_time_limit_mins") + F("extra_time_mins")) * Value(_MICROSECONDS_A_MINUTE),
-        output_field=DurationField(),
-    )
-    attempts = ExamAttempt.objects.filter(
-        Q(start_time=None)
-        | Q(allowed_time_limit_mins=None)
-        | Q(start_time__lte=now + timedelta(seconds=SHORTEST_TIME_REMAINING) - limit),
-        status__in=sorted(ExamAttemptStatus.in_progress_statuses),
-        paused_at=None,
-    )
-    return attempts.values_list("pk", flat=True)
-
-
-def _paused_for_too_long(now: datetime) -> QuerySet[ExamAttempt, int]:
-    """Ids of attempts whose pause may have reached its end; the rows themselves know."""
-    attempts = ExamAttempt.objects.filter(
-        Q(paused_at__lte=now - timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)) | Q(exam__due_date__lte=now),
-        status__in=sorted(ExamAttemptStatus.in_progress_statuses),
-        paused_at__isnull=False,
-    )
-    return attempts.values_list("pk", flat=True)
-
-
-def _submit_batch_or_each(batch: Sequence[ExamAttempt], now: datetime) -> int:
-    """Submit a batch; where that is refused, one by one, so that one attempt does not hold up the others."""
-    try:
-        return _submit_batch(batch, now)
-    except ExamBaseException as refusal:
-        if len(batch) == 1:
-            log.error("Attempt %d is out of time and was not submitted: %s", batch[0].pk, type(refusal).__name__)
-            return 0
-    return sum(_submit_batch_or_each([attempt], now) for attempt in batch)
-
-
-@write_transaction
-def _submit_batch(batch: Sequence[ExamAttempt], now: datetime) -> int:
-    learners = lock_users((attempt.user_id for attempt in batch), skip_locked=True)
-    attempts = lock_attempts(attempt.pk for attempt in batch if attempt.user_id in learners)
-    submitted = 0
-    for seen in batch:
-        if attempt := attempts.get(seen.pk):
-            attempt.exam, attempt.user = seen.exam, learners[seen.user_id]
-            submitted += submit_if_out_of_time(attempt, now)
-    return submitted
-
-
-# Beginning again
-
-
-@write_transaction
 def reset_exam_attempt(attempt: ExamAttempt, requesting_user: User) -> None:
     """
     Delete an attempt, so that the learner can begin again. Its history stays.
 
-    :raises ExamAttemptDoesNotExist: there is none (any more)
+    :raises ExamAttemptDoesNotExist: it is gone already
     """
-    _reset(lock_attempt(attempt, by=requesting_user), by=requesting_user)
+    act_on(attempt, lambda locked, _: _reset(locked, by=requesting_user), by=requesting_user)
 
 
-@write_transaction
 def reset_own_attempt(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
     """
     Reset one's own attempt of a practice or onboarding exam.
 
     :raises ExamPermissionDenied: the exam counts, or the attempt is in progress
     """
-    locked = lock_attempt(attempt, by=learner)
-    submit_if_out_of_time(locked, now or timezone.now())
-    if obstacle := _obstacle_to_own_reset(locked):
-        raise ExamPermissionDenied(obstacle)
-    _reset(locked, by=learner)
+
+    def reset(locked: ExamAttempt, _: datetime) -> None:
+        _require_own_reset(locked, ExamPermissionDenied)
+        _reset(locked, by=learner)
+
+    act_on(attempt, reset, by=learner, now=now)
 
 
-def begin_again(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> int:
+def reset_and_recreate(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> int:
     """
     Reset one's own attempt of a practice or onboarding exam and create a fresh one in its place.
-
-    Where time had run out, the submission is committed even if this is then refused.
 
     :returns: the fresh attempt's id
     :raises ExamIllegalStatusTransition: the exam counts, or the attempt is in progress
     :raises ExamDoesNotExist: the exam has been retired
     """
-    outcome = _begin_again_locked(attempt, learner, now)
-    if isinstance(outcome, ExamBaseException):
-        raise outcome
-    return outcome
+
+    def recreate(locked: ExamAttempt, _: datetime) -> int:
+        _require_own_reset(locked, ExamIllegalStatusTransition)
+        if not Exam.objects.filter(pk=locked.exam_id, is_active=True).exists():
+            raise ExamDoesNotExist(locked.exam_id)
+        _reset(locked, by=learner)
+        return _create(locked.exam, learner).pk
+
+    return act_on(attempt, recreate, by=learner, now=now)
 
 
-@write_transaction
-def _begin_again_locked(attempt: ExamAttempt, learner: User, now: datetime | None) -> int | ExamBaseException:
-    locked = lock_attempt(attempt, by=learner)
-    submit_if_out_of_time(locked, now or timezone.now())
-    if obstacle := _obstacle_to_own_reset(locked):
-        return ExamIllegalStatusTransition(obstacle)
-    if not Exam.objects.filter(pk=locked.exam_id, is_active=True).exists():
-        return _no_such_exam(locked.exam_id)
-    _reset(locked, by=learner)
-    return _create(attempt.exam, learner).pk
-
-
-def _obstacle_to_own_reset(attempt: ExamAttempt) -> str | None:
-    """Why learners may not reset this locked attempt themselves, which is submitted if its time is over."""
+def _require_own_reset(attempt: ExamAttempt, refusal: type[ExamBaseException]) -> None:
+    """Raise the refusal, with its reason, unless learners may reset this locked attempt themselves."""
     if not attempt.exam.kind.is_practice:
-        return "Only practice exams can be begun again; this one counts. Its course team can reset the attempt."
+        raise refusal("Only practice exams can be begun again; this one counts. Its course team can reset the attempt.")
     if attempt.is_in_progress:
-        return "This attempt is in progress. It can be reset once it has been submitted."
-    return None
+        raise refusal("This attempt is in progress. It can be reset once it has been submitted.")
 
 
 def _reset(attempt: ExamAttempt, *, by: User) -> None:
     announce(EXAM_ATTEMPT_RESET, attempt, requesting_user=by)
-    sign(attempt, by=by, reason="reset")
+    set_history_metadata(attempt, by=by, reason="reset")
     attempt.delete()

@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
-from edx_exams.apps.core.statuses import ControlAction
+from edx_exams.apps.core.transition_rules import ControlAction
 
 #: Fields that the list shows of an attempt, and their columns.
 _FIELDS: Final = {

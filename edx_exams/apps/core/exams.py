@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from edx_exams.apps.core import history, keys
+from edx_exams.apps.core import history, opaque_keys
 from edx_exams.apps.core.data import ExamDefinition
 from edx_exams.apps.core.exam_types import PRACTICE_TYPES, get_exam_type
 from edx_exams.apps.core.exceptions import ExamIsActiveAlready
@@ -35,10 +35,10 @@ def get_exam_by_content_id(content_id: str) -> Exam | None:
 
     The key names the course. An old one (`i4x://…`) names no run: then it is the newest exam of that content.
     """
-    if keys.usage_key(content_id) is None:
+    if opaque_keys.usage_key(content_id) is None:
         return None
     exams = Exam.objects.filter(content_id__exactly=content_id, is_active=True)
-    if course_id := keys.course_named_by(content_id):
+    if course_id := opaque_keys.course_named_by(content_id):
         exams = exams.filter(course_id__exactly=course_id)
     return _newest(exams)
 

@@ -15,6 +15,10 @@ class ExamBaseException(Exception):
     field: ClassVar[str | None] = None
 
 
+def _no_attempt_of_yours(attempt_id: int) -> str:
+    return f"There is no attempt {attempt_id} that is yours to change."
+
+
 class ExamIllegalStatusTransition(ExamBaseException):
     """The attempt cannot go where it was asked to."""
 
@@ -25,6 +29,9 @@ class ExamAttemptOnPastDueExam(ExamBaseException):
 
 class ExamDoesNotExist(ExamBaseException):
     """No such exam, or none that is active."""
+
+    def __init__(self, exam_id: int) -> None:
+        super().__init__(f"There is no active exam {exam_id}.")
 
 
 class ExamIsActiveAlready(ExamBaseException):
@@ -39,6 +46,9 @@ class ExamAttemptAlreadyExists(ExamBaseException):
 
 class ExamAttemptDoesNotExist(ExamBaseException):
     """No such attempt."""
+
+    def __init__(self, attempt_id: int) -> None:
+        super().__init__(_no_attempt_of_yours(attempt_id))
 
 
 class LearnerDoesNotExist(ExamBaseException):
@@ -61,6 +71,13 @@ class ExamPermissionDenied(ExamBaseException):
     """The caller may not do this."""
 
     http_status = 403
+
+
+class NotYourAttempt(ExamPermissionDenied):
+    """The attempt is somebody else's. The text does not tell: it is that of an attempt that does not exist."""
+
+    def __init__(self, attempt_id: int) -> None:
+        super().__init__(_no_attempt_of_yours(attempt_id))
 
 
 class ControlNotAllowed(ExamBaseException):
@@ -109,3 +126,6 @@ class DatabaseBusy(ExamBaseException):
     http_status = 503
     #: Seconds after which a client should ask again.
     retry_after: ClassVar[int] = 2
+
+    def __init__(self, message: str = "Too many requests are at work on this right now. Please try again.") -> None:
+        super().__init__(message)

@@ -13,12 +13,12 @@ LONGEST_REASON: Final = 100
 
 def save_with_history(row: Exam | ExamAttempt, fields: Sequence[str], *, by: User | None, reason: str) -> None:
     """Update these fields of a locked row, `modified` with them, and leave the history row."""
-    sign(row, by=by, reason=reason)
+    set_history_metadata(row, by=by, reason=reason)
     row.save(update_fields=[*fields, "modified"])
 
 
-def sign(row: Exam | ExamAttempt, *, by: User | None, reason: str) -> None:
-    """Say who changes this row next, and why."""
+def set_history_metadata(row: Exam | ExamAttempt, *, by: User | None, reason: str) -> None:
+    """Set who changes this row next and why: the history row of the next save has it."""
     # django-simple-history reads these; without them it would take the session's user, who may be someone else.
     row._history_user = by  # type: ignore[union-attr]
     row._change_reason = reason[:LONGEST_REASON]  # type: ignore[union-attr]

@@ -1,10 +1,9 @@
-"""The tables of the domain, and what a row knows of itself. No workflow: that is `attempts`, `exams` and siblings."""
+"""The tables of the domain, and what a row knows of itself. Workflow is in `attempts`, `exams` and their siblings."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar, override
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -15,9 +14,6 @@ from simple_history.models import HistoricalRecords
 from edx_exams.apps.core import lookups  # noqa: F401  (registers `__exactly`)
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-
-#: Time remaining below this counts as none, seconds.
-SHORTEST_TIME_REMAINING = 1.0
 
 
 class User(AbstractUser):
@@ -131,16 +127,17 @@ class Exam(TimeStampedModel):
         """What follows from the exam's type. A type that nobody knows counts as timed."""
         return get_exam_type(self.exam_type) or ExamType(self.exam_type, False, True, False)
 
-    def ends_by(self, now: datetime) -> bool:
-        """Whether the due date has come by `now`. For practice and onboarding exams it never does."""
+    def is_past_due(self, now: datetime) -> bool:
+        """Tell whether the due date has come by `now`. For practice and onboarding exams it never does."""
         return self.exam_type not in PRACTICE_TYPES and self.due_date is not None and self.due_date <= now
 
 
 class ExamAttempt(TimeStampedModel):
     """
-    A learner's attempt of an exam. Written by `core.attempts` alone.
+    A learner's attempt of an exam.
 
-    The last three fields belong to the proctoring tool's control of the clock.
+    Written by `attempts`, `transitions`, `proctoring` and `allowances` alone, under a lock and with a history row. What
+    its times mean is said by `clock`; the last three fields are the proctoring tool's control of it.
 
     .. no_pii:
     """
@@ -171,55 +168,8 @@ class ExamAttempt(TimeStampedModel):
 
     @property
     def is_in_progress(self) -> bool:
-        """Whether the clock runs."""
+        """True while the clock runs, paused or not."""
         return self.status in ExamAttemptStatus.in_progress_statuses
-
-    def runs_out_at(self, now: datetime) -> datetime | None:
-        """
-        When the learner's time is over; None for an attempt without start or limit.
-
-        :param now: aware; a pause that has not ended moves the moment on with it
-        """
-        if self.start_time is None or self.allowed_time_limit_mins is None:
-            return None
-        paused = self.paused_seconds
-        if self.paused_at is not None:
-            paused += max((now - self.paused_at).total_seconds(), 0)
-        minutes = self.allowed_time_limit_mins + self.extra_time_mins
-        return self.start_time + timedelta(minutes=minutes, seconds=paused)
-
-    def seconds_remaining(self, now: datetime) -> float:
-        """What is left of the learner's time, in seconds; 0 where it is over or has no start or limit."""
-        end = self.runs_out_at(now)
-        return max((end - now).total_seconds(), 0.0) if end else 0.0
-
-    @property
-    def due_date(self) -> datetime | None:
-        """The moment past which no pause moves this attempt's end; None where there is none."""
-        if settings.LTI_PAUSE_EXTENDS_DUE_DATE or self.exam.kind.is_practice:
-            return None
-        return self.exam.due_date
-
-    def over_since(self, now: datetime) -> datetime | None:
-        """
-        The moment by which an attempt in progress should have been submitted; None while it has time, or is not.
-
-        A pause ends by itself at the due date or after `LTI_MAX_PAUSE_MINUTES`: a tool that never resumes holds nobody.
-        """
-        if not self.is_in_progress:
-            return None
-        if self.paused_at is not None:
-            end = self.paused_at + timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)
-            if self.due_date:  # past it only what minutes the attempt had anyway
-                end = min(end, max(self.due_date, self.runs_out_at(self.paused_at) or self.due_date))
-            return end if end <= now else None
-        if self.seconds_remaining(now) >= SHORTEST_TIME_REMAINING:
-            return None
-        return self.runs_out_at(now) or now
-
-    def is_out_of_time(self, now: datetime) -> bool:
-        """Whether the attempt is in progress though its time is over: it must be submitted."""
-        return self.over_since(now) is not None
 
 
 class AssessmentControlResult(TimeStampedModel):

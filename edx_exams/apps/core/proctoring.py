@@ -1,45 +1,33 @@
-"""What a proctoring tool does with an attempt: the launch into it, the clock in its hands, its verdict."""
+"""The proctoring tool's part in an attempt: the launch into the tool, its control of the clock, its verdict."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
-from django.utils import timezone
-
-from edx_exams.apps.core.attempts import act_as_learner
-from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamIllegalStatusTransition
+from edx_exams.apps.core.exceptions import ControlNotAllowed
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, User
-from edx_exams.apps.core.statuses import (
+from edx_exams.apps.core.statuses import ControlStatus, ExamAttemptStatus, control_status_of
+from edx_exams.apps.core.transition_rules import (
     CONTROL_ALLOWED_FROM,
-    GET_READY,
-    LAUNCH,
+    END_ASSESSMENT,
+    LAUNCH_TOOL,
+    MARK_READY,
     ControlAction,
-    ControlStatus,
-    ExamAttemptStatus,
-    LearnerAction,
-    control_status_of,
 )
-from edx_exams.apps.core.transactions import write_transaction
-from edx_exams.apps.core.transitions import (
-    carry_out,
-    end_pause,
-    enter_status,
-    lock_attempt,
-    submit_if_out_of_time,
-)
+from edx_exams.apps.core.transitions import act_on, apply_transition, end_pause, enter_status, transit
 
 #: The reason code of an assessment that ended as it should.
 ENDED_NORMALLY: Final = "1"
-#: Above this severity a person must look.
-UNSUSPICIOUS: Final = Decimal("0.25")
+#: Highest severity of an assessment that needs no review by a person.
+MAX_CLEAN_SEVERITY: Final = Decimal("0.25")
 _STORED_PLACES: Final = Decimal("0.01")
 
 
 class ControlReport(NamedTuple):
     """
-    What the tool did or reports.
+    An action or a report of the tool.
 
     :param incident_time: aware
     :param severity: from 0 to 1, as it was sent
@@ -64,25 +52,35 @@ def launch_tool(attempt: ExamAttempt, learner: User, *, now: datetime | None = N
     :param attempt: with its exam
     :raises ExamIllegalStatusTransition: the attempt is finished
     """
-    carry_out(attempt, LAUNCH, by=learner, reason="sent to the proctoring tool", now=now)
+    apply_transition(attempt, LAUNCH_TOOL, by=learner, reason="sent to the proctoring tool", now=now)
 
 
-def mark_ready(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
+def mark_ready(
+    attempt: ExamAttempt,
+    learner: User,
+    *,
+    record: Callable[[datetime], None] = lambda _: None,
+    now: datetime | None = None,
+) -> None:
     """
     Note that the tool found the learner ready. An attempt that is further on, and unfinished, stays as it is.
 
     :param attempt: with its exam
+    :param record: writes of the caller's own that belong to it, called with the moment at which it happens, in the same
+        transaction: both or neither
     :raises ExamIllegalStatusTransition: the attempt is finished
     """
-    carry_out(attempt, GET_READY, by=learner, reason="ready, says the proctoring tool", now=now)
+
+    def mark(locked: ExamAttempt, moment: datetime) -> None:
+        transit(locked, MARK_READY, by=learner, reason="ready, says the proctoring tool", now=moment)
+        record(moment)
+
+    act_on(attempt, mark, by=learner, now=now)
 
 
-def hand_in(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
+def submit_if_unfinished(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:
     """Submit an attempt that is unfinished; one that is finished is left as it is."""
-    try:
-        act_as_learner(attempt, LearnerAction.SUBMIT, learner=learner, now=now)
-    except ExamIllegalStatusTransition:
-        return
+    apply_transition(attempt, END_ASSESSMENT, by=learner, reason="end of the assessment", now=now)
 
 
 # The tool's control
@@ -90,23 +88,20 @@ def hand_in(attempt: ExamAttempt, learner: User, *, now: datetime | None = None)
 
 def control_attempt(attempt: ExamAttempt, report: ControlReport, *, now: datetime | None = None) -> ExamAttempt:
     """
-    Carry out a tool's action, and keep it for the course team: both or neither.
+    Do what a tool asks, and keep it for the course team: both or neither.
 
-    A termination that was carried out already is not carried out again.
+    A termination that was recorded already does nothing.
 
     :param attempt: with its exam
     :returns: the attempt as it is now
     :raises ControlNotAllowed: not where the attempt is; an attempt whose time was over is submitted all the same
     :raises ExamAttemptDoesNotExist: it is gone
     """
-    locked, refusal = _control_locked(attempt, report, now)
-    if refusal:
-        raise refusal
-    return locked
+    return act_on(attempt, lambda locked, moment: _control(locked, report, moment), by=None, now=now)
 
 
 def control_status(attempt: ExamAttempt) -> ControlStatus:
-    """The attempt's state as tools see it."""
+    """Return the attempt's state as tools see it."""
     is_terminated = (
         attempt.status in ExamAttemptStatus.completed_statuses
         and AssessmentControlResult.objects.filter(attempt=attempt, action_type=ControlAction.TERMINATE).exists()
@@ -114,30 +109,14 @@ def control_status(attempt: ExamAttempt) -> ControlStatus:
     return control_status_of(attempt.status, is_paused=attempt.paused_at is not None, is_terminated=is_terminated)
 
 
-@write_transaction
-def _control_locked(
-    attempt: ExamAttempt, report: ControlReport, now: datetime | None
-) -> tuple[ExamAttempt, ControlNotAllowed | None]:
-    attempt = lock_attempt(attempt, by=None)
-    now = now or timezone.now()
-    was_out_of_time = submit_if_out_of_time(attempt, now)
-    try:
-        _control(attempt, report, now)
-    except ControlNotAllowed as refusal:
-        if was_out_of_time:
-            return attempt, refusal
-        raise
-    return attempt, None
-
-
-def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> ExamAttempt:
     if report.action == ControlAction.TERMINATE and _is_recorded(attempt, report):
-        return
+        return attempt
     if attempt.status not in CONTROL_ALLOWED_FROM[report.action]:
         state = control_status(attempt)
         message = f"“{report.action}” is not possible while the assessment is “{state}” ({attempt.status})."
         raise ControlNotAllowed(message)
-    _CARRY_OUT[report.action](attempt, report, now)
+    _HANDLERS[report.action](attempt, report, now)
     AssessmentControlResult.objects.create(
         attempt=attempt,
         action_type=report.action.value,
@@ -147,6 +126,7 @@ def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None
         reason_message=report.reason_message,
         extra_time_mins=report.extra_time_mins if report.action == ControlAction.UPDATE else None,
     )
+    return attempt
 
 
 def _is_recorded(attempt: ExamAttempt, report: ControlReport) -> bool:
@@ -207,10 +187,10 @@ def _terminate(attempt: ExamAttempt, report: ControlReport, now: datetime) -> No
 
 
 def _verdict(report: ControlReport) -> ExamAttemptStatus:
-    """Where a termination leads. Without a reason it counts as an error, without a severity as suspicious."""
+    """Return where a termination leads: without a reason code to an error, without a severity to a review."""
     if report.reason_code != ENDED_NORMALLY:
         return ExamAttemptStatus.error
-    if report.severity is None or report.severity > UNSUSPICIOUS:
+    if report.severity is None or report.severity > MAX_CLEAN_SEVERITY:
         return ExamAttemptStatus.second_review_required
     return ExamAttemptStatus.verified
 
@@ -220,7 +200,7 @@ def _reason(report: ControlReport) -> str:
     return f"proctoring tool: {report.action}{because}"
 
 
-_CARRY_OUT: Final[Mapping[ControlAction, Callable[[ExamAttempt, ControlReport, datetime], None]]] = {
+_HANDLERS: Final[Mapping[ControlAction, Callable[[ExamAttempt, ControlReport, datetime], None]]] = {
     ControlAction.PAUSE: _pause,
     ControlAction.RESUME: _resume,
     ControlAction.UPDATE: _update,

@@ -40,38 +40,55 @@ def is_transient(error: OperationalError) -> bool:
     return "is locked" in str(error)
 
 
-def database_busy() -> DatabaseBusy:
-    """The refusal of what did not get its locks."""
-    return DatabaseBusy("Too many requests are at work on this right now. Please try again in a moment.")
-
-
 def write_transaction[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """
     Decorate a function whose body is one transaction, run again after a deadlock or lock time-out.
 
-    Called within another transaction it joins that one, and leaves running again to it.
+    The body may so run several times: it changes none of its arguments, and nothing outside the database.
+
+    Called within another transaction it joins that one: the outer transaction decides whether what was written stays,
+    and it alone can be run again. A refusal (any exception) undoes the body in either case.
 
     :raises DatabaseBusy: it did not come through in `TRIES` tries
     """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.in_atomic_block:
-            with transaction.atomic():
-                return function(*args, **kwargs)
-        for failures in range(TRIES):
-            if failures:
-                time.sleep(FIRST_PAUSE * 2**failures * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
-            try:
-                with transaction.atomic():
-                    return function(*args, **kwargs)
-            except OperationalError as error:
-                if not is_transient(error):
-                    raise
-                log.warning("%s met another transaction (try %d of %d)", function.__name__, failures + 1, TRIES)
-        raise database_busy()
+        return _run(lambda: function(*args, **kwargs), function.__name__, durable=False)
 
     return run
+
+
+def durable_transaction[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Decorate as `write_transaction` does a function whose writes stay whatever its caller comes to afterwards.
+
+    Within another transaction, which could undo them, calling it is an error of the program.
+
+    :raises RuntimeError: there is an outer transaction
+    :raises DatabaseBusy: it did not come through in `TRIES` tries
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return _run(lambda: function(*args, **kwargs), function.__name__, durable=True)
+
+    return run
+
+
+def _run[R](body: Callable[[], R], name: str, *, durable: bool) -> R:
+    is_nested = connection.in_atomic_block
+    for failures in range(TRIES):
+        if failures:
+            time.sleep(FIRST_PAUSE * 2**failures * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
+        try:
+            with transaction.atomic(durable=durable):
+                return body()
+        except OperationalError as error:
+            if is_nested or not is_transient(error):
+                raise
+            log.warning("%s met another transaction (try %d of %d)", name, failures + 1, TRIES)
+    raise DatabaseBusy
 
 
 def lock_users(user_ids: Iterable[int | None], *, skip_locked: bool = False) -> dict[int, User]:

@@ -1,85 +1,127 @@
 """
-The building blocks of every change of an attempt: lock it, judge a move, enter a status with all that it does.
+The one way in which an attempt is changed: `act_on`, and the steps that actions are made of.
 
-Each works on an attempt that the caller's transaction has locked; `attempts` and `proctoring` put them together.
+`act_on` locks the attempt and sees to it that no action meets one whose time is over. The steps work on an attempt that
+is locked; `attempts` and `proctoring` put them together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import Enum, auto
+from typing import Final
 
 from django.utils import timezone
 
+from edx_exams.apps.core import clock
+from edx_exams.apps.core.allowances import get_extra_time
+from edx_exams.apps.core.attempt_events import announce
 from edx_exams.apps.core.emails import email_after_commit
-from edx_exams.apps.core.exceptions import (
-    ExamAttemptDoesNotExist,
-    ExamBaseException,
-    ExamIllegalStatusTransition,
-)
+from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.signals import announce
-from edx_exams.apps.core.statuses import ExamAttemptStatus, Move, outcome_of
-from edx_exams.apps.core.time_limits import minutes_allowed
-from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
+from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
+from edx_exams.apps.core.transactions import durable_transaction, lock_attempts, lock_users, write_transaction
+from edx_exams.apps.core.transition_rules import Transition
 
 
-def no_such_attempt(attempt_id: int) -> ExamAttemptDoesNotExist:
-    """The refusal of an attempt that is not there, or not for the one who asks: in the same words."""
-    return ExamAttemptDoesNotExist(f"There is no attempt {attempt_id} that is yours to change.")
+class _OutOfTime(Enum):
+    """Answer of `_act` for an attempt that must be submitted before anything else."""
+
+    OUT_OF_TIME = auto()
+
+
+_OUT_OF_TIME: Final = _OutOfTime.OUT_OF_TIME
+
+
+def act_on[R](
+    attempt: ExamAttempt,
+    action: Callable[[ExamAttempt, datetime], R],
+    *,
+    by: User | None,
+    now: datetime | None = None,
+) -> R:
+    """
+    Lock an attempt and act on it, in one transaction. One whose time is over is submitted first.
+
+    That submission is a transaction of its own, which no refusal of the action undoes. So an attempt whose time is over
+    cannot be acted on within another transaction; settle it before with `check_if_exam_timed_out`.
+
+    :param attempt: with its exam; what else it says is read again under the lock
+    :param action: called with the locked attempt and the moment at which it happens; may be called again after a
+        deadlock, so it changes nothing but the database. What it raises undoes it
+    :returns: what the action returns
+    :raises ExamAttemptDoesNotExist: it is gone
+    :raises RuntimeError: the attempt's time is over, and there is an outer transaction
+    """
+    while isinstance(result := _act(attempt, action, by=by, now=now), _OutOfTime):
+        _submit_out_of_time(attempt, now)
+    return result
+
+
+@write_transaction
+def _act[R](
+    attempt: ExamAttempt, action: Callable[[ExamAttempt, datetime], R], *, by: User | None, now: datetime | None
+) -> R | _OutOfTime:
+    locked = lock_attempt(attempt, by=by)
+    now = now or timezone.now()  # after the wait for the lock: what follows happens now
+    return _OUT_OF_TIME if clock.is_out_of_time(locked, now) else action(locked, now)
+
+
+@durable_transaction
+def _submit_out_of_time(attempt: ExamAttempt, now: datetime | None) -> None:
+    submit_if_out_of_time(lock_attempt(attempt, by=None), now or timezone.now())
 
 
 def lock_attempt(attempt: ExamAttempt, *, by: User | None) -> ExamAttempt:
-    """The attempt as it is now, locked after its learner and whoever acts on it."""
+    """
+    Lock an attempt, after its learner and whoever acts on it, and read it as it is now.
+
+    :raises ExamAttemptDoesNotExist: it is gone
+    """
     users = lock_users([attempt.user_id, by.pk if by else None])
     locked = lock_attempts([attempt.pk]).get(attempt.pk)
     if locked is None:
-        raise no_such_attempt(attempt.pk)
+        raise ExamAttemptDoesNotExist(attempt.pk)
     locked.user = users[attempt.user_id]
     locked.exam = attempt.exam
     return locked
 
 
-def carry_out(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None) -> int:
-    """Make a move; where time had run out, that is committed even if the move is then refused."""
-    refusal = _carry_out_locked(attempt, move, by=by, reason=reason, now=now)
-    if refusal:
-        raise refusal
-    return attempt.pk
+def apply_transition(
+    attempt: ExamAttempt, transition: Transition, *, by: User | None, reason: str, now: datetime | None = None
+) -> int:
+    """
+    Take an attempt through a transition, as the table has it.
+
+    :param attempt: with its exam
+    :param reason: kept in the history
+    :returns: the attempt's id
+    :raises ExamIllegalStatusTransition: not from where the attempt is, or its clock may not start
+    """
+    return act_on(
+        attempt, lambda locked, moment: transit(locked, transition, by=by, reason=reason, now=moment), by=by, now=now
+    )
 
 
-@write_transaction
-def _carry_out_locked(
-    attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime | None
-) -> ExamBaseException | None:
-    attempt = lock_attempt(attempt, by=by)
-    now = now or timezone.now()
-    was_out_of_time = submit_if_out_of_time(attempt, now)
-    try:
-        _make_move(attempt, move, by=by, reason=reason, now=now)
-    except ExamIllegalStatusTransition as refusal:
-        if was_out_of_time:
-            return refusal
-        raise
-    return None
-
-
-def _make_move(attempt: ExamAttempt, move: Move, *, by: User | None, reason: str, now: datetime) -> None:
-    """Make a move with a locked attempt, or refuse it."""
-    status = attempt.status
-    is_start = move.to == ExamAttemptStatus.started
-    if (status == move.to and not is_start) or status in move.done_already_in:
-        return
-    if status not in move.allowed_from or (is_start and status == move.to):
-        message = f"An attempt that is {status!r} cannot become {move.to.value!r}."
+def transit(attempt: ExamAttempt, transition: Transition, *, by: User | None, reason: str, now: datetime) -> int:
+    """Take a locked attempt through a transition, or refuse it."""
+    if attempt.status in transition.noop_in:
+        return attempt.pk
+    if attempt.status not in transition.allowed_from:
+        message = f"An attempt that is “{attempt.status}” cannot become “{transition.to}”."
         raise ExamIllegalStatusTransition(message)
-    if is_start or (move.to in ExamAttemptStatus.in_progress_statuses and not attempt.is_in_progress):
+    if transition.to == ExamAttemptStatus.started or (
+        transition.to in ExamAttemptStatus.in_progress_statuses and not attempt.is_in_progress
+    ):
         attempt.exam.refresh_from_db()  # its time limit and due date may have just changed
         others = ExamAttempt.objects.filter(
             user_id=attempt.user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
         ).exclude(pk=attempt.pk)
-        start_attempt(attempt, list(others.select_related("exam")), by=by, now=now, reason=reason, status=move.to)
+        running = list(others.select_related("exam"))
+        start_attempt(attempt, running, by=by, now=now, reason=reason, status=transition.to)
     else:
-        enter_status(attempt, move.to, by=by, reason=reason, now=now)
+        enter_status(attempt, transition.to, by=by, reason=reason, now=now)
+    return attempt.pk
 
 
 def start_attempt(
@@ -97,6 +139,7 @@ def start_attempt(
     :param running: the learner's other attempts in progress; those whose time is over are submitted, any other is an
         obstacle
     :param status: one in which the clock runs
+    :raises ExamIllegalStatusTransition: another exam is in progress, or the proctor has paused this one
     """
     if attempt.paused_at is not None:
         message = "The proctor has paused this exam. It goes on when the proctor resumes it."
@@ -115,7 +158,8 @@ def start_attempt(
     fields = []
     if attempt.start_time is None:
         attempt.start_time = now
-        attempt.allowed_time_limit_mins = minutes_allowed(attempt.exam, attempt.user_id, start=now)
+        minutes = attempt.exam.time_limit_mins + get_extra_time(attempt.user_id, attempt.exam_id)
+        attempt.allowed_time_limit_mins = clock.minutes_until_due(attempt.exam, now, at_most=minutes)
         fields = ["start_time", "allowed_time_limit_mins"]
     enter_status(attempt, status, by=by, reason=reason, now=now, changed=fields)
 
@@ -135,12 +179,12 @@ def enter_status(
 
     :param now: when; a submission's `end_time`
     :param changed: further fields that the caller has set
-    :param mail: False where another status follows at once, of which the learner hears
+    :param mail: False where another status follows at once, of which the learner is told
     """
-    outcome = outcome_of(status)
+    effects = effects_of(status)
     attempt.status = status
     fields = ["status", *changed]
-    if outcome.stops_clock:
+    if effects.stops_clock:
         attempt.end_time = now
         fields.append("end_time")
     elif attempt.end_time is not None and status in ExamAttemptStatus.incomplete_statuses:
@@ -148,35 +192,29 @@ def enter_status(
         fields.append("end_time")
     fields += end_pause(attempt, now)
     save_with_history(attempt, fields, by=by, reason=reason)
-    if outcome.event:
-        announce(outcome.event, attempt)
-    if outcome.email and mail:
-        email_after_commit(attempt, outcome.email)
+    if effects.event:
+        announce(effects.event, attempt)
+    if effects.email and mail:
+        email_after_commit(attempt, effects.email)
 
 
 def end_pause(attempt: ExamAttempt, now: datetime) -> list[str]:
     """
-    Let the clock of a locked attempt go on, if it is paused: it gets back what the pause has lasted.
-
-    Not past the exam's due date, unless the settings say that pauses extend it; what the attempt had, it keeps.
+    Let the clock of a locked attempt go on, if it is paused, with the time that the pause gives back.
 
     :returns: the fields that have changed
     """
     if attempt.paused_at is None:
         return []
-    due_date, runs_out = attempt.due_date, attempt.runs_out_at(attempt.paused_at)
-    seconds = max((now - attempt.paused_at).total_seconds(), 0.0)
-    if due_date and runs_out:
-        seconds = min(seconds, max((due_date - runs_out).total_seconds(), 0.0))
-    attempt.paused_seconds += seconds
+    attempt.paused_seconds += clock.seconds_given_back(attempt, now)
     attempt.paused_at = None
     return ["paused_seconds", "paused_at"]
 
 
 def submit_if_out_of_time(attempt: ExamAttempt, now: datetime) -> bool:
-    """Submit a locked attempt whose time is over, as of the moment at which it was. Says whether it did."""
-    over_since = attempt.over_since(now)
-    if over_since is None:
+    """Submit a locked attempt whose time is over, as of the moment at which it was. Tell whether it did."""
+    expired_at = clock.expired_at(attempt, now)
+    if expired_at is None:
         return False
-    enter_status(attempt, ExamAttemptStatus.submitted, by=None, reason="time is over", now=over_since)
+    enter_status(attempt, ExamAttemptStatus.submitted, by=None, reason="time is over", now=expired_at)
     return True

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Never
 
 from edx_exams.apps.core.api import ControlReport
-from edx_exams.apps.core.statuses import ControlAction
+from edx_exams.apps.core.transition_rules import ControlAction
 from edx_exams.apps.lti.texts import is_text
 
 #: Characters.

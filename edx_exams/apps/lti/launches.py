@@ -20,7 +20,7 @@ from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-from edx_exams.apps.core.transactions import upsert, write_transaction
+from edx_exams.apps.core.transactions import upsert
 from edx_exams.apps.lti import addresses, claims, launch_sessions, platform_keys
 from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
 from edx_exams.apps.lti.exceptions import exam_has_ended
@@ -214,7 +214,7 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     :raises Refused: this message belongs to no launch of this browser's that waits for one
     """
     launch = (
-        LtiLaunch.objects.select_related("exam")
+        LtiLaunch.objects.select_related("exam", "tool")
         .filter(
             tool=tool,
             session_data=message.session_data,
@@ -237,7 +237,7 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     if message.attempt_number != attempt.attempt_number:
         raise _no_launch("attempt_number")
     try:
-        _accept(tool, launch, attempt, message)
+        mark_ready(attempt, attempt.user, record=lambda now: _record_answer(launch, attempt, message, now=now))
     except ExamBaseException as refusal:
         if refusal.http_status >= 500:
             raise
@@ -245,14 +245,12 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
     return attempt
 
 
-@write_transaction
-def _accept(tool: LtiTool, launch: LtiLaunch, attempt: ExamAttempt, message: StartAssessment) -> None:
-    now = timezone.now()
-    mark_ready(attempt, attempt.user, now=now)
+def _record_answer(launch: LtiLaunch, attempt: ExamAttempt, message: StartAssessment, *, now: datetime) -> None:
+    """Remember that a launch is answered, in the transaction that makes its attempt ready: both or neither."""
     # Whoever answers the same launch at this moment waits for the attempt's lock, and then finds it answered.
     if not LtiLaunch.objects.filter(pk=launch.pk, answered_at=None).update(answered_at=now):
         raise _no_launch("answered")
-    use_once(tool, UsedToken.Kind.nonce, message.nonce, now=now, expires_at=message.expires_at)
+    use_once(launch.tool, UsedToken.Kind.nonce, message.nonce, now=now, expires_at=message.expires_at)
     upsert(
         [
             ProctoredAttempt(

@@ -10,13 +10,14 @@ from django.utils.timezone import is_aware
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from edx_exams.apps.core import keys
+from edx_exams.apps.core import opaque_keys
 from edx_exams.apps.core.api import get_exam_attempt_time_remaining, get_exam_url_path
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES
 from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
 #: Characters of an exam's name.
 MAX_NAME_LENGTH: Final = 10_000
@@ -78,7 +79,7 @@ class ExamListSerializer(serializers.ListSerializer[Any]):
 
     @override
     def validate(self, attrs: Any) -> Any:
-        if keys.course_key(self.context["course_id"]) is None:
+        if opaque_keys.course_key(self.context["course_id"]) is None:
             message = "The course id is not a valid course key: exams of such a course are not kept here."
             raise serializers.ValidationError(message)
         seen: set[str] = set()
@@ -115,7 +116,7 @@ class ExamSerializer(Data):
 
     def validate_content_id(self, value: str) -> str:
         """Refuse what is not content of the course."""
-        if not keys.belongs_to(value, self.context["course_id"]):
+        if not opaque_keys.belongs_to(value, self.context["course_id"]):
             message = "This is not a valid usage key of content of this course."
             raise serializers.ValidationError(message)
         return value
@@ -212,7 +213,7 @@ class LearnersExamSerializer(ExamSerializer):
 
     def get_passed_due_date(self, exam: Exam) -> bool:
         """Return True if the exam can no longer be started."""
-        return exam.ends_by(self.context["now"])
+        return exam.is_past_due(self.context["now"])
 
     def get_total_time(self, exam: Exam) -> int:
         """Return minutes."""

@@ -14,12 +14,11 @@ from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     get_attempt_to_change,
     get_exam_by_id,
-    hand_in,
     is_course_staff,
     launch_tool,
-    no_such_attempt,
+    submit_if_unfinished,
 )
-from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied
+from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied, NotYourAttempt
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti import launch_sessions, launches
 from edx_exams.apps.lti.authentication import LaunchCookieAuthentication
@@ -103,7 +102,7 @@ class EndAssessment(LaunchView):
     def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Submit the attempt if it is unfinished; then to the tool, if it wants to hear of it, else to the exam."""
         attempt = _own_attempt(request, attempt_id)
-        hand_in(attempt, request.user)
+        submit_if_unfinished(attempt, request.user)
         tool = tool_of_exam(attempt.exam)
         if tool and launches.end_assessment_requested(attempt):
             return _redirect_to_tool(request, tool, MessageType.end_assessment, attempt.exam, attempt)
@@ -153,11 +152,11 @@ def _own_attempt(request: AuthenticatedRequest, attempt_id: str) -> ExamAttempt:
     The caller's own attempt.
 
     :raises ExamAttemptDoesNotExist: there is none
-    :raises ExamPermissionDenied: it is somebody else's; the refusal says no more than the other
+    :raises NotYourAttempt: it is somebody else's; the refusal says no more than the other
     """
     attempt = get_attempt_to_change(int(attempt_id))
     if attempt.user_id != request.user.pk:
-        raise ExamPermissionDenied(str(no_such_attempt(attempt.pk)))
+        raise NotYourAttempt(attempt.pk)
     return attempt
 
 

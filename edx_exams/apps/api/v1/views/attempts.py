@@ -13,7 +13,6 @@ from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
 from edx_exams.apps.core.api import (
     act_as_learner,
     act_as_staff,
-    begin_again,
     check_if_exam_timed_out,
     create_exam_attempt,
     get_active_attempt_for_user,
@@ -23,13 +22,14 @@ from edx_exams.apps.core.api import (
     get_exam_by_id,
     grant_access,
     is_course_staff,
-    no_such_attempt,
+    reset_and_recreate,
     reset_exam_attempt,
     reset_own_attempt,
 )
-from edx_exams.apps.core.exceptions import ExamPermissionDenied, UnknownAction
+from edx_exams.apps.core.exceptions import NotYourAttempt, UnknownAction
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.statuses import RESET_ACTION, ExamAttemptStatus, LearnerAction, StaffAction
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
 _LEARNER_ACTIONS: Final = (*LearnerAction, RESET_ACTION)
 
@@ -85,7 +85,7 @@ class Attempt(ExamsAPIView):
             detail = wanted["detail"] or "" if action == LearnerAction.ERROR else ""
             changed = act_as_learner(attempt, LearnerAction(action), learner=request.user, detail=detail)
         elif not is_staff and action == RESET_ACTION:
-            changed = begin_again(attempt, request.user)
+            changed = reset_and_recreate(attempt, request.user)
         else:
             yours = StaffAction if is_staff else _LEARNER_ACTIONS
             message = f"This is not an action that you may take on this attempt. Your actions: {', '.join(yours)}."
@@ -108,12 +108,12 @@ def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple
     Return the attempt, and True if the caller is staff of its course (even where it is their own; else it is).
 
     :raises ExamAttemptDoesNotExist: there is none
-    :raises ExamPermissionDenied: it is neither; the refusal says no more than that of an attempt that does not exist
+    :raises NotYourAttempt: it is neither; the refusal says no more than that of an attempt that does not exist
     """
     attempt = get_attempt_to_change(int(attempt_id))
     is_staff = is_course_staff(request.user, attempt.exam.course_id)
     if not is_staff and attempt.user_id != request.user.pk:
-        raise ExamPermissionDenied(str(no_such_attempt(attempt.pk)))
+        raise NotYourAttempt(attempt.pk)
     return attempt, is_staff
 
 

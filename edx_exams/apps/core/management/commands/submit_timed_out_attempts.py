@@ -9,10 +9,10 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from edx_exams.apps.core.api import submit_timed_out_attempts
+from edx_exams.apps.core.attempt_events import sweep_finished
 from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.core.exceptions import ExamBaseException
-from edx_exams.apps.core.signals import swept
 
 _EXAMPLES: Final = """
 Examples:
@@ -67,8 +67,8 @@ class Command(CommandWithExamples):
             total += submitted
             if stop.is_set():
                 break
-        for receiver, response in swept.send_robust(type(self)):
+        for receiver, response in sweep_finished.send_robust(type(self)):
             if isinstance(response, Exception):
                 self.stderr.write(f"{receiver.__name__} failed, the next will try again: {type(response).__name__}")
         if total or not quiet:
-            self.stdout.write(f"{total:,} attempts submitted, for their time was over")
+            self.stdout.write(f"{total:,} timed out attempts submitted")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from edx_exams.apps.core.attempts import get_current_exam_attempt
+from edx_exams.apps.core.clock import seconds_remaining
 from edx_exams.apps.core.exceptions import ContentAccessDenied
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.roles import is_course_staff
@@ -52,8 +53,8 @@ def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
     """
     is_due = exam.due_date is not None and exam.due_date <= now
     refusal = "The exam's content is shown while your attempt is in progress and time remains."
-    if attempt and not exam.ends_by(now - _pauses_that_extend_the_due_date(attempt)):
-        seconds = int(attempt.seconds_remaining(now))
+    if attempt and not exam.is_past_due(now - _pauses_that_extend_the_due_date(attempt)):
+        seconds = int(seconds_remaining(attempt, now))
         if attempt.status == ExamAttemptStatus.started and attempt.paused_at is None and seconds > 0:
             return min(LONGEST_ACCESS, seconds)
     if is_due:

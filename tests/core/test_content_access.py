@@ -12,8 +12,8 @@ from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
 from pytest_django import Settings
 
-from edx_exams.apps.core.access import decide
 from edx_exams.apps.core.api import grant_access
+from edx_exams.apps.core.content_access import decide
 from edx_exams.apps.core.exceptions import ContentAccessDenied
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus

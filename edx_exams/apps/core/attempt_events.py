@@ -1,4 +1,12 @@
-"""What the rest of the platform hears of an attempt: the data of the events, and their sending."""
+"""
+The events that a change of an attempt owes: their data, and the first step of their way to the event bus.
+
+The way: `announce` sends an openedx-events signal, in the transaction that changes the attempt. openedx-events' own
+receiver `general_signal_handler` hands it to the producer that the setting `EVENT_BUS_PRODUCER` names, which is
+`edx_exams.apps.events.producer`: it writes a row of the outbox (`edx_exams.apps.events.models.OutboxEvent`), so that
+change and event are committed together. The relay (`edx_exams.apps.events.relay`, `manage.py relay_events`) publishes
+the rows from there.
+"""
 
 import logging
 from typing import Final
@@ -18,7 +26,7 @@ from edx_exams.apps.core.models import ExamAttempt, User
 log = logging.getLogger(__name__)
 
 #: Sent by the sweep when it is through: for apps that have something of their own to clear away.
-swept: Final = Signal()
+sweep_finished: Final = Signal()
 
 
 def user_data(user: User) -> UserData:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edx_exams.apps.core import keys
+from edx_exams.apps.core import opaque_keys
 
 COURSE = "course-v1:Acme+BIO101+2026"
 CONTENT = "block-v1:Acme+BIO101+2026+type@sequential+block@a"
@@ -23,7 +23,7 @@ CONTENT = "block-v1:Acme+BIO101+2026+type@sequential+block@a"
     ],
 )
 def test_a_course_key(course_id: str, is_key: bool) -> None:
-    key = keys.course_key(course_id)
+    key = opaque_keys.course_key(course_id)
     assert (key is not None) is is_key
     assert key is None or str(key) == course_id
 
@@ -41,7 +41,7 @@ def test_a_course_key(course_id: str, is_key: bool) -> None:
     ],
 )
 def test_the_course_that_a_content_id_names(content_id: str, course_id: str | None) -> None:
-    assert keys.course_named_by(content_id) == course_id
+    assert opaque_keys.course_named_by(content_id) == course_id
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_the_course_that_a_content_id_names(content_id: str, course_id: str | No
     ],
 )
 def test_which_content_belongs_to_which_course(content_id: str, course_id: str, belongs: bool) -> None:
-    assert keys.belongs_to(content_id, course_id) is belongs
+    assert opaque_keys.belongs_to(content_id, course_id) is belongs
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_no_text_is_too_odd_to_be_judged(content_id: str, course_id: str) -> None:
-    assert keys.belongs_to(content_id, course_id) in (True, False)
-    assert keys.course_named_by(f"block-v1:{content_id}") is None or "+" in content_id
+    assert opaque_keys.belongs_to(content_id, course_id) in (True, False)
+    assert opaque_keys.course_named_by(f"block-v1:{content_id}") is None or "+" in content_id
