@@ -16,7 +16,7 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         """Register what follows a log-in, and the purge of expired sessions."""
         from edx_exams.apps.api import sso  # noqa: PLC0415  (needs the models)
-        from edx_exams.apps.core.signals import swept  # noqa: PLC0415  (needs the models)
+        from edx_exams.apps.core.attempt_events import sweep_finished  # noqa: PLC0415  (needs the models)
 
         user_logged_in.connect(sso.forget_state, dispatch_uid="edx_exams.api.sso")
-        swept.connect(sso.clear_expired_sessions, dispatch_uid="edx_exams.api.sessions")
+        sweep_finished.connect(sso.clear_expired_sessions, dispatch_uid="edx_exams.api.sessions")
