@@ -19,10 +19,10 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from edx_exams.apps.core.characters import storable, without_surrogates
-from edx_exams.apps.core.exceptions import PersonRefused
+from edx_exams.apps.core.exceptions import DatabaseBusy, PersonRefused
 from edx_exams.apps.core.limits import MAX_INTEGER, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, ExamAttempt, StudentAllowance, User
-from edx_exams.apps.core.transactions import database_busy, lock_users, write_transaction
+from edx_exams.apps.core.transactions import lock_users, write_transaction
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def person(
             return _brought_up_to_date(known, introduced)
         except (IntegrityError, _WrittenMeanwhile):
             continue
-    raise database_busy()
+    raise DatabaseBusy
 
 
 def is_own_account(user: User) -> bool:
