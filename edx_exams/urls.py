@@ -34,6 +34,8 @@ urlpatterns = [
         SpectacularSwaggerView.as_view(url_name="schema", http_method_names=_READ),
         name="api-docs",
     ),
+    # Where the earlier service had its documentation.
+    re_path(r"^swagger/?\Z", RedirectView.as_view(pattern_name="api-docs")),
     re_path(r"^health/?\Z", health, name="health"),
     re_path(r"^auto_auth/?\Z", auto_auth, name="auto-auth"),
     path("lti/", include("edx_exams.apps.lti.urls")),

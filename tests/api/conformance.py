@@ -48,20 +48,21 @@ class HoldsAgainstDocument:
             assert response.status_code == status.HTTP_405_METHOD_NOT_ALLOWED
             return
         answers = operation["responses"]
-        said = f"{request.method} {name}: {response.status_code} {response.content[:500]!r}"
+        content = b"" if response.streaming else response.content
+        said = f"{request.method} {name}: {response.status_code} {content[:500]!r}"
         assert str(response.status_code) in answers, f"{said} is not in the document"
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         foreseen = answers[str(response.status_code)].get("content", {})
         if request.method == "HEAD":
             return  # whose body the server drops further out
         if not foreseen:
-            assert not response.content, f"{said} should have no body"
+            assert not content, f"{said} should have no body"
             return
         assert kind in foreseen, f"{said} is {kind}"
         if kind == "application/json":
             problems = [
                 f"{problem.json_path}: {problem.message}"
-                for problem in _validator(name, method, response.status_code).iter_errors(json.loads(response.content))
+                for problem in _validator(name, method, response.status_code).iter_errors(json.loads(content))
             ]
             assert not problems, f"{said} is not as documented: {problems}"
 

@@ -194,6 +194,7 @@ def test_providers_have_these_fields(path: str, as_learner: APIClient) -> None:
     ("query", "expected"),
     [
         ({}, ["for all", "for Acme", "for acme", "for Other"]),
+        *(({"org": blank}, ["for all", "for Acme", "for acme", "for Other"]) for blank in ("", " ", "\u3000")),
         ({"org": "Acme"}, ["for all", "for Acme"]),
         ({"org": "acme"}, ["for all", "for acme"]),
         ({"org": "Nobody"}, ["for all"]),

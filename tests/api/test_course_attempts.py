@@ -1,7 +1,9 @@
 """`instructor_view/…/attempts`: the attempts of a course as its team reviews them."""
 
+import codecs
 import csv
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -120,12 +122,25 @@ def test_what_the_tool_did_besides_is_listed_where_asked_for(as_course_team: API
     assert said["proctored_review"]["submission_time"] == "2026-03-04T05:10:07Z"
 
 
-def test_without_an_exam_id_it_is_all_active_exams_of_the_course(as_course_team: APIClient, exam: Exam) -> None:
+def test_without_an_exam_id_it_is_all_exams_of_the_course_retired_ones_too(
+    as_course_team: APIClient, exam: Exam
+) -> None:
     first, second = attempts_of(exam, "ada", "bob")
     third = OldAttemptFactory.create(exam=ExamFactory.create())
-    OldAttemptFactory.create(exam=ExamFactory.create(is_active=False))
+    retired = OldAttemptFactory.create(exam=ExamFactory.create(is_active=False))
     OldAttemptFactory.create(exam=ExamFactory.create(course_id="course-v1:Acme+BIO101+2027"))
-    assert ids(as_course_team) == [third.pk, second.pk, first.pk]
+    assert ids(as_course_team) == [retired.pk, third.pk, second.pk, first.pk]
+
+
+def test_incidents_that_nobody_asked_for_are_not_read(
+    as_course_team: APIClient, exam: Exam, statements_of: Callable[[Callable[[], Any]], list[str]]
+) -> None:
+    attempt = OldAttemptFactory.create(exam=exam)
+    for action in ("flag", "terminate", "pause"):
+        ResultFactory.create(attempt=attempt, action_type=action)
+    results = [sql for sql in statements_of(lambda: ask(as_course_team)) if "assessmentcontrolresult" in sql]
+    assert len(results) == 1
+    assert "action_type\" = 'terminate'" in results[0]
 
 
 def test_with_an_exam_id_it_is_that_exam_active_or_not(as_course_team: APIClient, exam: Exam) -> None:
@@ -260,13 +275,20 @@ def test_unknown_query_keys_are_ignored(as_course_team: APIClient, exam: Exam) -
 # CSV
 
 
+def text_of(answer: Any) -> str:
+    """The download, which begins with the mark that tells Excel of UTF-8."""
+    content: bytes = answer.getvalue()
+    assert content.startswith(codecs.BOM_UTF8)
+    return content.decode("utf-8-sig")
+
+
 def test_csv_has_a_row_an_attempt_and_every_one_of_them(as_course_team: APIClient, exam: Exam) -> None:
     attempts = attempts_of(exam, *(f"user{n}" for n in range(3)))
     ResultFactory.create(attempt=attempts[0], incident_time=START, reason_code="99")
     answer = as_course_team.get(ATTEMPTS, {"format": "csv", "limit": "1"})
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="attempts.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    rows = list(csv.DictReader(io.StringIO(text_of(answer))))
     assert [int(row["attempt_id"]) for row in rows] == [attempt.pk for attempt in reversed(attempts)]
     assert (rows[-1]["username"], rows[-1]["severity"], rows[-1]["submission_reason"]) == ("user0", "0.10", "99")
     assert datetime.fromisoformat(rows[-1]["submission_time"]) == START
@@ -276,11 +298,11 @@ def test_csv_has_a_row_an_attempt_and_every_one_of_them(as_course_team: APIClien
 def test_no_name_in_a_csv_is_a_formula(name: str, as_course_team: APIClient) -> None:
     OldAttemptFactory.create(exam=ExamFactory.create(exam_name=name))
     answer = as_course_team.get(ATTEMPTS, {"format": "csv"})
-    (row,) = csv.DictReader(io.StringIO(answer.content.decode()))
+    (row,) = csv.DictReader(io.StringIO(text_of(answer)))
     assert row["exam_display_name"] == f"'{name}"
 
 
 def test_csv_of_a_course_without_attempts_has_its_header(as_course_team: APIClient) -> None:
-    lines = as_course_team.get(ATTEMPTS, {"format": "csv"}).content.decode().splitlines()
+    lines = text_of(as_course_team.get(ATTEMPTS, {"format": "csv"})).splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("attempt_id,attempt_status,")

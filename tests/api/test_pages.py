@@ -75,6 +75,11 @@ def test_the_documentation_is_read_and_nothing_else(path: str, client: Client) -
         assert client.generic(method, path).status_code == 405
 
 
+@pytest.mark.parametrize("path", ["/swagger", "/swagger/"])
+def test_the_earlier_address_of_the_documentation_leads_to_it(path: str, client: Client) -> None:
+    assert client.get(path, follow=True).status_code == 200
+
+
 # auto_auth
 
 

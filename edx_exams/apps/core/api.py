@@ -27,7 +27,7 @@ from edx_exams.apps.core.configurations import (
     get_providers,
 )
 from edx_exams.apps.core.content_access import AccessToken, grant_access
-from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_cells, select_attempts
+from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_rows, select_attempts
 from edx_exams.apps.core.exams import (
     get_course_exam,
     get_course_exam_by_id,
@@ -75,7 +75,7 @@ __all__ = [
     "control_status",
     "create_exam_attempt",
     "create_or_update_course_exam_configuration",
-    "csv_cells",
+    "csv_rows",
     "get_active_attempt_for_user",
     "get_attempt_by_id",
     "get_attempt_for_user_with_attempt_number_and_resource_id",

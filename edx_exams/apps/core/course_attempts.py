@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import batched
 from typing import Any, Final, NamedTuple, TypedDict
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -29,6 +30,10 @@ _REVIEW_FIELDS: Final = {
     "severity": "severity",
     "submission_reason": "reason_code",
 }
+#: Ids that a statement lists at most.
+_MAX_LISTED: Final = 1_000
+#: Attempts of a download that are read at once.
+_CSV_BATCH: Final = 1_000
 #: Columns of the table that a team downloads.
 COLUMNS: Final = (*_FIELDS, *_REVIEW_FIELDS)
 #: Orderings by name: every field shown. `proctored_review` as a whole orders by its time.
@@ -55,7 +60,7 @@ class Incident(TypedDict):
 
 
 class Selection(NamedTuple):
-    """A choice of attempts of an exam, or of all exams of a course, and their order."""
+    """A choice of attempts of an exam, or of all exams of a course, retired instances included, and their order."""
 
     course_id: str
     exam_id: int | None = None
@@ -67,7 +72,7 @@ class Selection(NamedTuple):
 def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
     """Return the attempts selected, newest first unless another order is asked for. No statement is made yet."""
     if selection.exam_id is None:
-        attempts = ExamAttempt.objects.filter(exam__course_id__exactly=selection.course_id, exam__is_active=True)
+        attempts = ExamAttempt.objects.filter(exam__course_id__exactly=selection.course_id)
     else:
         attempts = ExamAttempt.objects.filter(exam_id=selection.exam_id)
     if selection.search:
@@ -102,9 +107,10 @@ def attempt_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = Fals
     Return the list's rows: two statements for any number of attempts.
 
     :param attempts: as `select_attempts` selects them, cut to a page
+    :param with_incidents: add the tool's other results, which are not read otherwise
     """
     rows = [dict(zip(_FIELDS, values, strict=True)) for values in attempts.values_list(*_FIELDS.values())]
-    results = _results_of(rows)
+    results = _results_of(rows, with_incidents=with_incidents)
     for row in rows:
         theirs = results.get(row["attempt_id"], ())
         terminations = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
@@ -114,15 +120,19 @@ def attempt_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = Fals
     return rows
 
 
-def _results_of(rows: Sequence[Mapping[str, Any]]) -> Mapping[int, list[AssessmentControlResult]]:
+def _results_of(
+    rows: Sequence[Mapping[str, Any]], *, with_incidents: bool
+) -> Mapping[int, list[AssessmentControlResult]]:
     """Return the tool's results by attempt, oldest first: one statement for any number of attempts."""
     if not rows:
         return {}
     ids = [row["attempt_id"] for row in rows]
-    # By the ids' range and their exams, for a list of a million ids is more than a database takes.
-    results = AssessmentControlResult.objects.filter(
-        attempt__pk__range=(min(ids), max(ids)), attempt__exam_id__in={row["exam_id"] for row in rows}
-    )
+    results = AssessmentControlResult.objects.all() if with_incidents else _terminations()
+    if len(ids) <= _MAX_LISTED:
+        results = results.filter(attempt_id__in=ids)
+    else:  # by the ids' range and their exams, for a list of a million ids is more than a database takes
+        exams = {row["exam_id"] for row in rows}
+        results = results.filter(attempt__pk__range=(min(ids), max(ids)), attempt__exam_id__in=exams)
     by_attempt: dict[int, list[AssessmentControlResult]] = {}
     for result in results.order_by("incident_time", "pk"):
         by_attempt.setdefault(result.attempt_id, []).append(result)
@@ -156,12 +166,19 @@ def _incident(result: AssessmentControlResult) -> Incident:
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def csv_cells(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Any]]:
-    """Yield the rows as cells of a spreadsheet, a header first; no name in them can run as a formula."""
+def csv_rows(attempts: QuerySet[ExamAttempt]) -> Iterator[list[Any]]:
+    """
+    Yield all these attempts as rows of a spreadsheet, a header first; no name in them can run as a formula.
+
+    Memory does not grow with their number but for their ids: each batch is read when it is its turn.
+    """
     yield list(COLUMNS)
-    for row in rows:
-        flat = {**row, **(row["proctored_review"] or {})}
-        yield [_cell(flat.get(column)) for column in COLUMNS]
+    for ids in batched(attempts.values_list("pk", flat=True), _CSV_BATCH):
+        rows = {row["attempt_id"]: row for row in attempt_rows(ExamAttempt.objects.filter(pk__in=ids))}
+        for attempt_id in ids:
+            if row := rows.get(attempt_id):  # not reset in the meantime
+                flat = {**row, **(row["proctored_review"] or {})}
+                yield [_cell(flat.get(column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Any:

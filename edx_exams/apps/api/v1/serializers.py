@@ -325,7 +325,9 @@ class InstructorAttemptsSerializer(Data):
 class AttemptsQuerySerializer(Data):
     """The query of a course team's list of attempts."""
 
-    exam_id = serializers.IntegerField(required=False, help_text="All active exams of the course where absent.")
+    exam_id = serializers.IntegerField(
+        required=False, help_text="All exams of the course where absent, retired instances included."
+    )
     limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MAX_INTEGER)
     offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=MAX_INTEGER)
     search = serializers.CharField(

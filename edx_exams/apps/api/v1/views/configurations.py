@@ -57,10 +57,12 @@ class Providers(ExamsAPIView):
 
     @extend_schema(
         operation_id="list_providers",
-        parameters=[OpenApiParameter("org", str, description="Only providers for this organization, or for all.")],
+        parameters=[
+            OpenApiParameter("org", str, description="Only those for this organization, or for all. Blank: as absent.")
+        ],
         responses=serializers.ProviderSerializer(many=True),
     )
     def get(self, request: AuthenticatedRequest) -> Response:
         """List the providers."""
-        providers = get_providers(request.query_params.get("org"))
+        providers = get_providers(request.query_params.get("org", "").strip() or None)
         return Response(serializers.ProviderSerializer(providers, many=True).data)

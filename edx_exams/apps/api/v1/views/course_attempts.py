@@ -1,10 +1,11 @@
 """The course team's list of attempts: pages, search, CSV."""
 
 import csv
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Final
 
-from django.http import HttpResponse
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -14,7 +15,7 @@ from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
-from edx_exams.apps.core.api import Selection, attempt_rows, csv_cells, get_course_exam_by_id, select_attempts
+from edx_exams.apps.core.api import Selection, attempt_rows, csv_rows, get_course_exam_by_id, select_attempts
 
 
 class CourseAttempts(ExamsAPIView):
@@ -32,7 +33,7 @@ class CourseAttempts(ExamsAPIView):
         },
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> HttpResponseBase:
-        """List the attempts of an exam, or of all active exams of the course: newest first, in pages, or as CSV."""
+        """List the attempts of an exam, or of all exams of the course: newest first, in pages, or as CSV."""
         wanted = self.validated(serializers.AttemptsQuerySerializer(data=request.query_params.dict()))
         exam_id = wanted.get("exam_id")
         if exam_id is not None:
@@ -41,7 +42,7 @@ class CourseAttempts(ExamsAPIView):
             Selection(course_id, exam_id, wanted["search"], wanted["status"], wanted["ordering"])
         )
         if wanted["format"] == "csv":
-            return _as_csv(attempt_rows(attempts))
+            return _as_csv(csv_rows(attempts))
         pages = LimitOffsetPagination()
         pages.request, pages.limit, pages.offset = request, wanted["limit"], wanted["offset"]
         pages.count = attempts.count()
@@ -49,8 +50,20 @@ class CourseAttempts(ExamsAPIView):
         return pages.get_paginated_response(attempt_rows(page, with_incidents=wanted["include"] == "incidents"))
 
 
-def _as_csv(rows: Sequence[Any]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+#: Tells Excel that the text is UTF-8.
+_BOM: Final = "\ufeff"
+
+
+class _Line:
+    """A file for `csv.writer` that hands out each line instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _as_csv(rows: Iterator[list[Any]]) -> StreamingHttpResponse:
+    writer = csv.writer(_Line())
+    lines = (writer.writerow(row) for row in rows)
+    response = StreamingHttpResponse(chain([_BOM], lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="attempts.csv"'
-    csv.writer(response).writerows(csv_cells(rows))
     return response
