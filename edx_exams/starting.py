@@ -3,15 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import SystemCheckError
-from django.db.utils import OperationalError
+from django.db.utils import InterfaceError, OperationalError
 from openedx_events.exceptions import ProducerConfigurationError
 
-#: Errors of MySQL and MariaDB before a connection is made: refused account, unknown database, unreachable server.
-_CANNOT_CONNECT: Final = frozenset({1044, 1045, 1049, 1130, 1698, 2002, 2003, 2005, 2026, 2059})
+from edx_exams.apps.core.outages import connection_fault
 
 
 @contextmanager
@@ -27,11 +25,10 @@ def wrong_settings_in_one_line(exit_code: int) -> Iterator[None]:
         reason = str(error)
     except ProducerConfigurationError as error:
         reason = f"EVENT_BUS_PRODUCER_CONFIG: {error}"
-    except OperationalError as error:
-        if not (error.args and error.args[0] in _CANNOT_CONNECT):
+    except (OperationalError, InterfaceError) as error:
+        if (fault := connection_fault(error)) is None:
             raise
-        code, text = error.args[0], error.args[-1]
-        reason = f"DATABASES: there is no connection to the database: {text} ({code})"
+        reason = fault
     else:
         return
     sys.stderr.write(f"edx-exams: {reason}\n")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -13,6 +13,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from edx_exams.apps.api.parsers import BodyTooLarge
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.core.outages import log_database_error
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, DataError):
         return _refusal(status.HTTP_400_BAD_REQUEST, "A value cannot be stored: it is too long or out of bounds.")
     if isinstance(error, (DatabaseError, InterfaceError)):
-        # The text of a broken constraint holds the values that broke it, which may be somebody's name.
-        log.error("The database failed: %s", type(error).__name__, exc_info=not isinstance(error, IntegrityError))
+        log_database_error(log, error)
         return _refusal(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             "The database is unavailable. Nothing has changed; please try again.",

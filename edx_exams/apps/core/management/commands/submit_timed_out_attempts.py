@@ -1,5 +1,6 @@
 """`manage.py submit_timed_out_attempts`: hand in what learners left running."""
 
+import logging
 import threading
 from argparse import ArgumentParser
 from typing import Any, Final, override
@@ -13,6 +14,9 @@ from edx_exams.apps.core.attempt_events import sweep_finished
 from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
 from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.outages import log_database_error
+
+log = logging.getLogger(__name__)
 
 _EXAMPLES: Final = """
 Examples:
@@ -56,8 +60,10 @@ class Command(CommandWithExamples):
             close_old_connections()
             try:
                 self._sweep(batch_size, stop, quiet=True)
-            except (DatabaseError, InterfaceError, ExamBaseException) as error:
-                self.stderr.write(f"This sweep failed, the next will try again: {type(error).__name__}")
+            except (DatabaseError, InterfaceError) as error:
+                log_database_error(log, error)
+            except ExamBaseException as refusal:
+                self.stderr.write(f"This sweep failed, the next will try again: {refusal}")
             stop.wait(pause)
 
     def _sweep(self, batch_size: int, stop: threading.Event, *, quiet: bool = False) -> None:
