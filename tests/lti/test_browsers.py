@@ -1,6 +1,7 @@
 """Browsers on the way to a tool and back, and their other tabs, which must go on working."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import DataError, connection
@@ -11,7 +12,15 @@ from edx_exams.apps.lti.models import LtiTool
 from tests.conftest import person
 from tests.lti.facts import status
 from tests.lti.test_platform import assert_frameable
-from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, form_of, query_of
+from tests.lti.vendor import (
+    AUTHORIZE,
+    START_ASSESSMENT,
+    Browser,
+    Vendor,
+    authentication_request,
+    form_of,
+    query_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +37,8 @@ def test_the_exam_that_is_open_in_another_tab_goes_on_after_a_launch(attempt: Ex
     browser = by_cookies(attempt.user)
     token = browser.get("/csrf/api/v1/token").json()["csrfToken"]
     for _ in range(2):
-        assert browser.get(f"/lti/start_proctoring/{attempt.pk}").status_code == 302
+        link = f"/lti/start_proctoring/{attempt.pk}"
+        assert browser.get(link, headers={"Referer": "http://localhost:2000/"}).status_code == 302
     started = browser.put(
         f"/api/v1/exams/attempt/{attempt.pk}",
         {"action": "start"},
@@ -44,6 +54,9 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "no boundary": (b"--x\r\nfoo", "multipart/form-data; boundary="),
     "a boundary of bytes": (b"garbage", "multipart/form-data; boundary=\xc3\xa9"),
     "another encoding": (b"JWT=x", "application/x-www-form-urlencoded; charset=utf-16"),
+    "a codec that is slow": (b"JWT=" + b"a" * 100_000, "application/x-www-form-urlencoded; charset=punycode"),
+    "a codec that is none": (b"JWT=x", "application/x-www-form-urlencoded; charset=hex"),
+    "multipart": (b"--x\r\n", "multipart/form-data; boundary=x"),
     "an unknown encoding": (b"JWT=x", "application/x-www-form-urlencoded; charset=bogus"),
     "no text": (b"JWT=%ff%00&client_id=%ff%00", "application/x-www-form-urlencoded"),
     "no form": (b"{}", "application/json"),
@@ -58,10 +71,25 @@ def test_a_form_that_cannot_be_read_is_refused_by_a_page_that_may_be_framed(
     browser.start(attempt)
     body, content_type = UNREADABLE[what]
     response = browser.generic("POST", path, body, content_type)
-    assert response.status_code == 400
+    assert response.status_code == (415 if "multipart" in content_type else 400)
     assert "<h1>" in response.content.decode()
     assert_frameable(response)
     assert status(attempt) == "download_software_clicked"
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec"),
+    [("UTF-8", "utf-8"), ("us-ascii", "ascii"), ("ISO-8859-1", "latin-1"), ('"windows-1252"', "cp1252")],
+)
+def test_forms_come_in_the_charsets_that_tools_use(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor, charset: str, codec: str
+) -> None:
+    content_type = f"application/x-www-form-urlencoded; charset={charset}"
+    state = "st\xe4te" if codec != "ascii" else "state"
+    fields = authentication_request(browser.start(attempt), vendor, state=state)
+    page = browser.post(AUTHORIZE, urlencode(fields, encoding=codec), content_type=content_type)
+    assert form_of(page).fields["state"] == state
+    assert vendor.ask_for_token(content_type=content_type).status_code == 200
 
 
 @pytest.mark.parametrize("what", UNREADABLE)

@@ -301,7 +301,8 @@ def test_the_cookies_of_the_lms_are_enough_to_follow_a_link(attempt: ExamAttempt
 
     browser = Browser(attempt.user)
     browser.cookies.load(person(attempt.user).cookies())
-    assert browser.get(f"/lti/start_proctoring/{attempt.pk}").status_code == 302
+    link = f"/lti/start_proctoring/{attempt.pk}"
+    assert browser.get(link, headers={"Referer": "http://localhost:2000/course/x"}).status_code == 302
     assert browser.post(f"/lti/start_proctoring/{attempt.pk}").status_code == 302
     strict = Browser(attempt.user)
     strict.handler.enforce_csrf_checks = True

@@ -18,7 +18,7 @@ from edx_exams.apps.lti import addresses, platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
 from tests.conftest import CountStatements
 from tests.factories import UserFactory
-from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, Vendor, authentication_request, register
+from tests.lti.vendor import AUTHORIZE, START_ASSESSMENT, Browser, FormClient, Vendor, authentication_request, register
 
 pytestmark = pytest.mark.django_db
 
@@ -259,7 +259,7 @@ def test_every_page_of_a_launch_may_be_framed(vendor: Vendor, browser: Browser, 
     told = browser.start(attempt)
     unknown = browser.post(AUTHORIZE, authentication_request(told, vendor, client_id="x"), headers=elsewhere)
     refused = browser.post(AUTHORIZE, authentication_request(told, vendor, nonce=""), headers=elsewhere)
-    without = Client().post(AUTHORIZE, authentication_request(told, vendor), headers=elsewhere)
+    without = FormClient().post(AUTHORIZE, authentication_request(told, vendor), headers=elsewhere)
     issued = browser.post(AUTHORIZE, authentication_request(told, vendor), headers=elsewhere)
     from tests.lti.vendor import form_of  # noqa: PLC0415
 
@@ -302,7 +302,7 @@ def test_a_database_that_is_away_is_a_page_and_json(
         raise OperationalError(2013, "Lost connection")
 
     with connection.execute_wrapper(fail):
-        page = Client().post(AUTHORIZE, authentication_request(told, vendor))
+        page = FormClient().post(AUTHORIZE, authentication_request(told, vendor))
         token = vendor.ask_for_token()
     assert (page.status_code, page["Content-Type"][:9], page["Retry-After"]) == (503, "text/html", "2")
     assert (token.status_code, token["Content-Type"], token["Retry-After"]) == (503, "application/json", "2")

@@ -14,7 +14,7 @@ from edx_exams.apps.lti import addresses, platform_keys
 from edx_exams.apps.lti.models import LtiTool, UsedToken
 from tests.conftest import person
 from tests.lti.forgeries import ODD_VALUES
-from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, In, Vendor, dated, form_of, rsa_key
+from tests.lti.vendor import AP, LTI, PLATFORM, SCOPE, Browser, FormClient, In, Vendor, dated, form_of, rsa_key
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +77,7 @@ def test_only_a_form_by_post_is_read(vendor: Vendor) -> None:
     answer = Client().post(path, json.dumps(vendor.token_form()), content_type="application/json")
     assert answer.json()["error"] == "invalid_request"
     for unknown in ("00000000-0000-4000-8000-000000000000", "not-a-uuid"):
-        answer = Client().post(f"/lti/lti_consumer/v1/token/{unknown}", vendor.token_form())
+        answer = FormClient().post(f"/lti/lti_consumer/v1/token/{unknown}", vendor.token_form())
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
 
 

@@ -7,14 +7,23 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.clickjacking import xframe_options_exempt
 
 _MARK: Final = "is_tool_page"
+_MUST_NOT_BE_FRAMED: Final = "must_not_be_framed"
 _REFERRER: Final = "strict-origin-when-cross-origin"
+#: Under these a window that a tool opened loses its opener, and a frame or resource is refused.
+_STRICTER: Final = ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy", "Cross-Origin-Resource-Policy")
 
 
 def mark_as_tool_page[Response: HttpResponse](response: Response) -> Response:
-    """Say that this response is one that the middleware below is about."""
+    """Have the middleware below give this response a tool page's headers."""
     setattr(response, _MARK, True)
     # Django's own exemption sets it by decorator only.
-    response.xframe_options_exempt = True
+    response.xframe_options_exempt = not getattr(response, _MUST_NOT_BE_FRAMED, False)
+    return response
+
+
+def forbid_framing[Response: HttpResponse](response: Response) -> Response:
+    """Keep this tool page out of frames: a button on it must not be clicked unseen."""
+    setattr(response, _MUST_NOT_BE_FRAMED, True)
     return response
 
 
@@ -34,8 +43,6 @@ def tool_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 class ToolPageHeadersMiddleware:
     """
     Gives such responses their headers. Stands outside `SecurityMiddleware`, whose stricter ones all others keep.
-
-    A window that a tool opened loses its opener under COOP, and its frame is refused under COEP and CORP.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -46,12 +53,9 @@ class ToolPageHeadersMiddleware:
         response = self.get_response(request)
         if getattr(response, _MARK, False):
             response["Referrer-Policy"] = _REFERRER
-            for name in (
-                "Cross-Origin-Opener-Policy",
-                "Cross-Origin-Embedder-Policy",
-                "Cross-Origin-Resource-Policy",
-                "X-Frame-Options",
-            ):
+            for name in _STRICTER:
                 if name in response:
                     del response[name]
+            if "X-Frame-Options" in response and not getattr(response, _MUST_NOT_BE_FRAMED, False):
+                del response["X-Frame-Options"]
         return response

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from edx_exams.apps.lti import addresses, launch_sessions, launches, tool_keys
 from edx_exams.apps.lti.assertions import LONGEST_ID, Refused, read_start_assessment
+from edx_exams.apps.lti.forms import UnsupportedForm, read_form
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
 from edx_exams.apps.lti.texts import is_text
@@ -57,6 +58,9 @@ def browser_endpoint(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
+        except UnsupportedForm:
+            log.warning("A step of a launch was refused: multipart form")
+            return pages.refusal(request, _("The proctoring tool sent its form in a way we do not read."), status=415)
         except MALFORMED as error:
             log.warning("A step of a launch was refused: %s", type(error).__name__)
             return pages.refusal(request, _("The proctoring tool sent something that cannot be read."))
@@ -75,7 +79,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 
     Whoever asks is unknown. Nothing is sent anywhere but to an address that the tool has registered.
     """
-    parameters = request.POST if request.method == "POST" else request.GET
+    parameters = read_form(request) if request.method == "POST" else request.GET
     tool = enabled_tool(client_id__exactly=parameters.get("client_id", ""))
     if tool is None:
         log.warning("Launch refused: client_id is not known")
@@ -139,7 +143,7 @@ def _send_id_token(request: HttpRequest, tool: LtiTool, parameters: QueryDict) -
 @require_POST
 def start_assessment(request: HttpRequest) -> HttpResponse:
     """The tool's LtiStartAssessment, brought by the browser: Proctoring Services 1.0, “Start Assessment Message”."""
-    message = request.POST.get("JWT", "")
+    message = read_form(request).get("JWT", "")
     if not launch_sessions.has_cookie(request):
         log.warning("LtiStartAssessment held up: the browser sent no launch cookie")
         return pages.no_cookies(request, addresses.address("start-assessment"), {"JWT": message})

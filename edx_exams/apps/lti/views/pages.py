@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from edx_exams.apps.lti.middleware import mark_as_tool_page, tool_page
+from edx_exams.apps.lti.middleware import forbid_framing, mark_as_tool_page, tool_page
 from edx_exams.apps.lti.views.failures import RETRY_AFTER
 
 
@@ -26,6 +26,13 @@ def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, sta
     )
     response["Cache-Control"] = "no-store"
     return mark_as_tool_page(response)
+
+
+def confirm(request: HttpRequest, *, heading: str, detail: str, button: str) -> HttpResponse:
+    """Page with one button that posts to this same address: for a link of which nobody knows where it was followed."""
+    response = page(request, "confirm", {"heading": heading, "detail": detail, "button": button})
+    response["Content-Security-Policy"] += "; frame-ancestors 'none'"
+    return forbid_framing(response)
 
 
 def form_post(request: HttpRequest, url: str, fields: Mapping[str, str]) -> HttpResponse:

@@ -4,11 +4,14 @@ from typing import Any, override
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from edx_exams.apps.api.authentication import JwtAuthentication
+from edx_exams.apps.api.parsers import BoundedJSONParser
 from edx_exams.apps.api.permissions import IsAuthenticated
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
@@ -20,11 +23,13 @@ from edx_exams.apps.core.api import (
 )
 from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied, NotYourAttempt
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.lti import launch_sessions, launches
+from edx_exams.apps.lti import launch_sessions, launches, navigation
 from edx_exams.apps.lti.authentication import LaunchCookieAuthentication
 from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, PrefetchRefused
+from edx_exams.apps.lti.forms import FormParser
 from edx_exams.apps.lti.middleware import mark_as_tool_page
 from edx_exams.apps.lti.models import LtiTool, MessageType, tool_of_exam
+from edx_exams.apps.lti.navigation import Verdict
 from edx_exams.apps.lti.views import pages
 
 
@@ -32,21 +37,26 @@ class LaunchView(ExamsAPIView):
     """
     A link that a person follows in a browser. A refusal is a page for a browser, and JSON for everybody else.
 
-    Following it changes an attempt, so it must come from a page of the platform itself.
+    Only a navigation is answered, and none that another site began: what is embedded in a page launches nothing.
     """
 
     authentication_classes = (JwtAuthentication,)
     permission_classes = (IsAuthenticated,)
+    parser_classes = (BoundedJSONParser, FormParser)
     http_method_names = ("get",)  # type: ignore[assignment]
 
     @override
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if _is_prefetch(request):
+        if navigation.is_prefetch(request.headers):
             raise PrefetchRefused
-        if request.headers.get("Sec-Fetch-Site", "").lower() == "cross-site":
+        if not self.may_answer(_http(request)):
             message = "This link was followed from another website. Please open it from the exam itself."
             raise PermissionDenied(message)
         super().initial(request, *args, **kwargs)
+
+    def may_answer(self, request: HttpRequest) -> bool:
+        """Tell whether the browser was led here by a page of the platform, as far as it says."""
+        return navigation.is_navigation_of_this_site(request.headers)
 
     @override
     def handle_exception(self, exc: Exception) -> Response:
@@ -71,17 +81,51 @@ class LaunchView(ExamsAPIView):
         return mark_as_tool_page(final)
 
 
-def _is_prefetch(request: Request) -> bool:
-    """Tell whether the browser prefetches: such a launch would change the attempt before anybody followed the link."""
-    return any("prefetch" in request.headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose"))
+class AttemptLaunchView(LaunchView):
+    """
+    A link that changes the caller's attempt: it must be on a page of the platform.
 
-
-class StartProctoring(LaunchView):
-    """Launch of the tool by the learner, before the exam."""
+    Where nothing says on which page it was, the person is asked first, by a page whose button posts.
+    """
 
     http_method_names = ("get", "post")  # type: ignore[assignment]
+    #: Texts of the page with the button, marked for translation where they are set.
+    heading: Promise
+    detail: Promise
+    button: Promise
+
+    @override
+    def may_answer(self, request: HttpRequest) -> bool:
+        if request.method == "GET":
+            return navigation.judge_request(request) != Verdict.REFUSE
+        # A POST has to bring a CSRF token or the header, which no other page has; it may come from a script of ours.
+        return not navigation.is_from_another_site(request.headers)
 
     def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+        """Act, or ask the person to confirm."""
+        http_request = _http(request)
+        if navigation.judge_request(http_request) == Verdict.CONFIRM:
+            return pages.confirm(http_request, heading=self.heading, detail=self.detail, button=self.button)
+        return self.act(request, attempt_id)
+
+    def post(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+        """Act."""
+        return self.act(request, attempt_id)
+
+    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+        """Change the caller's attempt, and lead the browser on."""
+        raise NotImplementedError
+
+
+class StartProctoring(AttemptLaunchView):
+    """Launch of the tool by the learner, before the exam."""
+
+    heading = gettext_lazy("Set up proctoring")
+    detail = gettext_lazy("This takes you to the proctoring tool of your exam. Your time does not begin yet.")
+    button = gettext_lazy("Continue to the proctoring tool")
+
+    @override
+    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Begin a launch of LtiStartProctoring."""
         attempt = _own_attempt(request, attempt_id)
         tool = _tool_for(attempt.exam)
@@ -91,15 +135,16 @@ class StartProctoring(LaunchView):
             raise LaunchRefused from None
         return _redirect_to_tool(request, tool, MessageType.start_proctoring, attempt.exam, attempt)
 
-    post = get
 
-
-class EndAssessment(LaunchView):
+class EndAssessment(AttemptLaunchView):
     """End of the assessment, by the learner."""
 
-    http_method_names = ("get", "post")  # type: ignore[assignment]
+    heading = gettext_lazy("Submit your exam?")
+    detail = gettext_lazy("This submits your exam. You cannot go on with it afterwards.")
+    button = gettext_lazy("Submit the exam")
 
-    def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+    @override
+    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Submit the attempt if it is unfinished; then to the tool, if it wants to hear of it, else to the exam."""
         attempt = _own_attempt(request, attempt_id)
         submit_if_unfinished(attempt, request.user)
@@ -107,8 +152,6 @@ class EndAssessment(LaunchView):
         if tool and launches.end_assessment_requested(attempt):
             return _redirect_to_tool(request, tool, MessageType.end_assessment, attempt.exam, attempt)
         return HttpResponseRedirect(launches.exam_url(attempt.exam))
-
-    post = get
 
 
 class InstructorTool(LaunchView):

@@ -15,6 +15,7 @@ from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNot
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import access_tokens, addresses, platform_keys
 from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
+from edx_exams.apps.lti.forms import FORM_TYPE, UnsupportedForm, read_form
 from edx_exams.apps.lti.models import LtiTool, enabled_tool
 from edx_exams.apps.lti.views.failures import MALFORMED, RETRY_AFTER, UNAVAILABLE
 
@@ -50,6 +51,10 @@ def service(*methods: str) -> Callable[[View], View]:
             except HttpError as other:
                 log.warning("A tool's request was refused: %d, %s", other.status, other.body["detail"])
                 return JsonResponse(other.body, status=other.status, headers=other.headers)
+            except UnsupportedForm:
+                log.warning("A tool's request was refused: multipart form")
+                body = {"error": "invalid_request", "detail": f"The form must be sent as {FORM_TYPE}."}
+                return JsonResponse(body, status=415)
             except MALFORMED as error:
                 log.warning("A tool's request was refused: %s", type(error).__name__)
                 detail = "The request is malformed."
@@ -91,7 +96,7 @@ def token(request: HttpRequest, config_id: str) -> HttpResponse:
     no_store = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     tool = _tool(config_id)
     try:
-        return JsonResponse(access_tokens.issue(tool, dict(request.POST.lists())), headers=no_store)
+        return JsonResponse(access_tokens.issue(tool, dict(read_form(request).lists())), headers=no_store)
     except access_tokens.TokenError as error:
         log.warning("Access token refused: %s, %s (LTI tool %d)", error.error, error, tool.pk)
         body = {"error": error.error, "error_description": str(error)}
