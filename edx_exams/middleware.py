@@ -53,7 +53,8 @@ class RequestLimits:
     """
     Refuses bodies that are too large or cannot be read, before anything parses them.
 
-    Nothing of a body is written to disk: see also `FILE_UPLOAD_HANDLERS`.
+    Nothing of a body is written to disk: see also `FILE_UPLOAD_HANDLERS`. A view for browsers may have a function
+    `refuse` (request, status, detail) that answers with a page; all others answer with JSON.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -61,29 +62,36 @@ class RequestLimits:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request."""
-        return self._refusal(request) or self.get_response(request)
+        return self.get_response(request)
 
-    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
+        """Refuse the request, or let the view have it."""
+        if (refusal := self._refusal(request)) is None:
+            return None
+        refuse = getattr(view, "refuse", None)
+        return refuse(request, *refusal) if refuse else JsonResponse({"detail": refusal[1]}, status=refusal[0])
+
+    def _refusal(self, request: HttpRequest) -> tuple[int, str] | None:
         if request.method in _BODILESS:
             return None
         if reason := request.META.get(UNREADABLE):
-            return _refuse(400, reason)
+            return 400, reason
         if _content_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return _refuse(413, f"The body must not be larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes.")
+            return 413, f"The body must not be larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes."
         if request.content_type.startswith("multipart/") and not request.path_info.startswith(_API):
             return self._multipart_refusal(request)
         return None
 
     @staticmethod
-    def _multipart_refusal(request: HttpRequest) -> HttpResponse | None:
+    def _multipart_refusal(request: HttpRequest) -> tuple[int, str] | None:
         """Parse a multipart form here, where one that cannot be parsed is a refusal and not an error."""
         if request.path_info.startswith(_LTI):
-            return _refuse(415, "Send the form as application/x-www-form-urlencoded.")
+            return 415, "Send the form as application/x-www-form-urlencoded."
         try:
             request.POST  # noqa: B018  (parses the body)
         except Exception as error:  # noqa: BLE001  (headers of parts name codecs, too, which fail in their own ways)
             log.warning("A form was refused: %s", type(error).__name__)
-            return _refuse(400, "The form is malformed.")
+            return 400, "The form is malformed."
         return None
 
 
@@ -93,10 +101,6 @@ def _content_length(request: HttpRequest) -> int:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
-
-
-def _refuse(status: int, detail: str) -> JsonResponse:
-    return JsonResponse({"detail": detail}, status=status)
 
 
 class _ForPages:

@@ -68,7 +68,15 @@ def browser_endpoint(view: View) -> View:
             log.error("A step of a launch failed: %s", type(error).__name__)
             return pages.service_unavailable(request)
 
-    return csrf_exempt(tool_page(answer))
+    endpoint = csrf_exempt(tool_page(answer))
+    endpoint.refuse = _refuse_unread  # type: ignore[attr-defined]  # for `RequestLimits`
+    return endpoint
+
+
+def _refuse_unread(request: HttpRequest, status: int, detail: str) -> HttpResponse:  # noqa: ARG001
+    """Answer a request whose body is not read."""
+    log.warning("A step of a launch was refused: body not read (%d)", status)
+    return pages.refusal(request, _("The proctoring tool sent something that cannot be read."), status=status)
 
 
 @browser_endpoint
