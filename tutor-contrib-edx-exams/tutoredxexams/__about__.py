@@ -1,0 +1,3 @@
+"""Version of the plugin: its first number is that of the newest Tutor that it works with."""
+
+__version__ = "22.0.0"

@@ -1,0 +1,1 @@
+"""Tutor plugin that deploys edx-exams."""
