@@ -21,7 +21,7 @@ needs =
 endif
 BIN := $(dir $(PY))
 
-SOURCES := edx_exams sandbox tests benchmarks docs setup.py manage.py
+SOURCES := edx_exams sandbox tests benchmarks docs tutor-contrib-edx-exams setup.py manage.py
 MANAGE := $(PY) manage.py
 NOT_TRANSLATED := .venv build docs sandbox tests var
 # make test PYTEST_ARGS="-k allowance -x"
@@ -30,7 +30,7 @@ PYTEST_ARGS ?=
 BENCHMARK_ARGS ?=
 UPGRADE ?= --upgrade
 # Compiled in this order, for each builds on those before it.
-REQUIREMENTS := bootstrap base sandbox test quality doc services production
+REQUIREMENTS := bootstrap base sandbox test quality doc services production tutor
 
 ##@ Use it
 .PHONY: help run migrate shell static
@@ -53,9 +53,9 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-faults services.up services.down test-e2e test-mfe benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e test-mfe test-tutor benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
-FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe -n auto --maxprocesses=4
+FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor -n auto --maxprocesses=4
 
 test: $(call needs,test) ## the tests that need no other service: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) $(PYTEST_ARGS)
@@ -76,6 +76,12 @@ services.up: $(call needs,services) ## MariaDB, Kafka and a schema registry on t
 
 services.down: $(call needs,services) ## end them; what is in them stays
 	@$(PY) -m tests.services down
+
+# The releases of Tutor that the plugin supports, each in an environment of its own: their requirements exclude each other.
+TUTORS := 21 22
+
+test-tutor: $(call needs,tutor) $(TUTORS:%=var/tutor/%/installed) ## the Tutor plugin, rendered by each Tutor that it supports, and the wheels
+	@$(PY) -m pytest tests/tutor $(PYTEST_ARGS)
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
@@ -160,6 +166,11 @@ upgrade: .venv/ready ## compile requirements/*.in anew, everything at its newest
 		.venv/bin/uv pip compile --quiet --generate-hashes --python-version 3.12 --no-emit-index-url --no-header $(UPGRADE) \
 			--output-file "requirements/$$name.txt" "requirements/$$name.in" || exit 1; \
 	done
+	@for tutor in $(TUTORS); do \
+		echo "tests/tutor/tutor-$$tutor.txt"; \
+		.venv/bin/uv pip compile --quiet --generate-hashes --python-version 3.12 --no-emit-index-url --no-header $(UPGRADE) \
+			--output-file "tests/tutor/tutor-$$tutor.txt" "tests/tutor/tutor-$$tutor.in" || exit 1; \
+	done
 
 clean: ## remove what was built; .venv and var/ (your databases) stay
 	@rm -rf build dist docs/_build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis edx_exams.egg-info
@@ -192,7 +203,13 @@ $(STAMPS): .venv/installed-%: requirements/%.txt .venv/ready
 		{ echo "requirements/$*.txt could not be installed (see above)." >&2; exit 1; }
 	@touch $@
 
-.venv/installed-services .venv/installed-production: | mysql_library
+var/tutor/%/installed: tests/tutor/tutor-%.txt .venv/ready
+	@echo "Installing Tutor $*"
+	@.venv/bin/uv venv --quiet --clear --python .venv/bin/python var/tutor/$*
+	@.venv/bin/uv pip install --quiet --python var/tutor/$*/bin/python --require-hashes --requirement tests/tutor/tutor-$*.txt
+	@touch $@
+
+.venv/installed-services .venv/installed-production .venv/installed-tutor: | mysql_library
 
 # mysqlclient has no wheel: it is compiled against the database's client library.
 mysql_library: .venv/ready

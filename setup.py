@@ -36,6 +36,7 @@ setup(
         "edx_exams": [
             "templates/**/*",
             "static/**/*",
+            "static/.gitkeep",  # STATICFILES_DIRS names the directory, empty or not
             "conf/locale/*/LC_MESSAGES/*",
             "apps/*/templates/**/*",
             "apps/*/static/**/*",

@@ -8,7 +8,6 @@ import pytest
 
 from tests.tutor.tutors import ENVIRONMENTS, REPOSITORY, Site, save
 
-RELEASES: Final = ("21", "22")
 CONFIGURATIONS: Final[dict[str, dict[str, Any]]] = {
     "as it comes": {"PLUGINS": ["mfe", "edx-exams"]},
     "servers elsewhere": {
@@ -27,10 +26,12 @@ CONFIGURATIONS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="session", params=RELEASES)
-def release(request: pytest.FixtureRequest, plugin_wheel: Path) -> str:
-    """A release of Tutor, in an environment of its own, with our plugin as its wheel installs it."""
-    release = str(request.param)
+#: Each release with each configuration would show nothing more.
+SITES: Final = (("21", "servers elsewhere"), ("22", "as it comes"), ("22", "servers elsewhere"))
+
+
+def install(release: str, plugin_wheel: Path) -> None:
+    """Install our plugin beside a release of Tutor, which has an environment of its own."""
     python = ENVIRONMENTS / release / "bin" / "python"
     if not python.exists():
         pytest.fail(f"Tutor {release} is not installed: run `make test-tutor`.", pytrace=False)
@@ -38,7 +39,6 @@ def release(request: pytest.FixtureRequest, plugin_wheel: Path) -> str:
     subprocess.run(
         [uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--reinstall", plugin_wheel], check=True
     )
-    return release
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +47,12 @@ def plugin_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(REPOSITORY / "tutor-contrib-edx-exams", tmp_path_factory.mktemp("plugin"))
 
 
-@pytest.fixture(scope="session", params=CONFIGURATIONS)
-def site(request: pytest.FixtureRequest, release: str, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """What that release renders for one configuration."""
-    return save(release, tmp_path_factory.mktemp("tutor") / "root", CONFIGURATIONS[request.param])
+@pytest.fixture(scope="session", params=SITES, ids=" ".join)
+def site(request: pytest.FixtureRequest, plugin_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """What a release renders for one configuration."""
+    release, configuration = request.param
+    install(release, plugin_wheel)
+    return save(release, tmp_path_factory.mktemp("tutor") / "root", CONFIGURATIONS[configuration])
 
 
 def build_wheel(project: Path, directory: Path) -> Path:

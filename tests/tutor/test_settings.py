@@ -1,4 +1,4 @@
-"""The settings that Tutor renders: the service's load and pass its checks, and agree with those of the LMS and Studio."""
+"""The settings that Tutor renders: ours load, pass our checks, and agree with those of the LMS and Studio."""
 
 import builtins
 import json
@@ -18,10 +18,24 @@ import pytest
 from tests.tutor.tutors import REPOSITORY, Site
 
 _SHOWN: Final = (
-    "ROOT_URL LMS_ROOT_URL LTI_API_BASE LEGACY_INTERNAL_URL ALLOWED_HOSTS CORS_ORIGIN_WHITELIST CSRF_TRUSTED_ORIGINS "
-    "EVENT_BUS_PRODUCER EVENT_BUS_CONSUMER EVENT_BUS_RELAY_PRODUCER EVENT_BUS_REDIS_CONNECTION_URL EVENT_BUS_TOPIC_PREFIX "
-    "JWT_AUTH TOKEN_SIGNING DATABASES CACHES EMAIL_HOST_PASSWORD PLATFORM_NAME SECURE_PROXY_SSL_HEADER DEBUG"
-).split()
+    "ROOT_URL",
+    "LMS_ROOT_URL",
+    "LTI_API_BASE",
+    "ALLOWED_HOSTS",
+    "CORS_ORIGIN_WHITELIST",
+    "EVENT_BUS_PRODUCER",
+    "EVENT_BUS_RELAY_PRODUCER",
+    "EVENT_BUS_REDIS_CONNECTION_URL",
+    "EVENT_BUS_TOPIC_PREFIX",
+    "JWT_AUTH",
+    "TOKEN_SIGNING",
+    "DATABASES",
+    "CACHES",
+    "EMAIL_HOST_PASSWORD",
+    "PLATFORM_NAME",
+    "SECURE_PROXY_SSL_HEADER",
+    "DEBUG",
+)
 _SHOW: Final = f"""
 import json, django
 from django.conf import settings
@@ -80,7 +94,7 @@ def test_values_arrive_as_they_were_typed(site: Site) -> None:
 
 
 class PlatformNames(UserDict[str, Any]):
-    """Names of a settings module of the LMS or Studio: those that nobody defines stand for something of the platform."""
+    """Names of a settings module of the LMS or Studio: what nobody defines stands for something of the platform."""
 
     def __missing__(self, name: str) -> Any:
         if hasattr(builtins, name):
@@ -90,7 +104,7 @@ class PlatformNames(UserDict[str, Any]):
 
 
 def platform_settings(site: Site, service: str, module: str, monkeypatch: pytest.MonkeyPatch) -> PlatformNames:
-    """Run a rendered settings module of the platform, which itself is not here; what we change is as it comes there."""
+    """Run a rendered settings module of the platform, which is not here itself; what we change is as it comes there."""
     for name in (
         *(".".join(parts) for parts in _parents(f"{service}.envs.production")),
         *(".".join(parts) for parts in _parents(f"{service}.envs.devstack")),
@@ -133,9 +147,7 @@ def _parents(name: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("service", ["lms", "cms"])
-def test_the_platform_sends_exams_to_us(
-    site: Site, module: str, service: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_platform_sends_exams_to_us(site: Site, module: str, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     platform = platform_settings(site, service, module, monkeypatch)
     assert platform["EXAMS_SERVICE_URL"] == "http://edx-exams:18740/api/v1"
     assert platform["EXAMS_SERVICE_USERNAME"] == "edx_exams_worker"

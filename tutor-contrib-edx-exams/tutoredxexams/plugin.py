@@ -62,9 +62,7 @@ for service in ("mysql", "lms", NAME):
     task = (TEMPLATES / NAME / "tasks" / service / "init").read_text(encoding="utf-8")
     hooks.Filters.CLI_DO_INIT_TASKS.add_item((service, task))
 
-hooks.Filters.IMAGES_BUILD.add_item(
-    (NAME, ("plugins", NAME, "build", NAME), "{{ EDX_EXAMS_DOCKER_IMAGE }}", ())
-)
+hooks.Filters.IMAGES_BUILD.add_item((NAME, ("plugins", NAME, "build", NAME), "{{ EDX_EXAMS_DOCKER_IMAGE }}", ()))
 hooks.Filters.IMAGES_PULL.add_item((NAME, "{{ EDX_EXAMS_DOCKER_IMAGE }}"))
 hooks.Filters.IMAGES_PUSH.add_item((NAME, "{{ EDX_EXAMS_DOCKER_IMAGE }}"))
 
