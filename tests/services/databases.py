@@ -28,7 +28,8 @@ def database_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     Django's settings of the database that the environment names.
 
     ``EXAMS_TEST_ENGINE`` is ``mysql`` or ``sqlite``; ``EXAMS_TEST_NAME`` the database or file; for MariaDB
-    ``EXAMS_TEST_PORT`` and ``EXAMS_TEST_ISOLATION``; for SQLite ``EXAMS_TEST_LOCK_SECONDS``, how long a writer waits
+    ``EXAMS_TEST_PORT``, ``EXAMS_TEST_ISOLATION`` and, of databases that a test runner makes, ``EXAMS_TEST_CHARSET`` and
+    ``EXAMS_TEST_COLLATION``; for SQLite ``EXAMS_TEST_LOCK_SECONDS``, how long a writer waits
     for another (by default as the service does).
     """
     if environment["EXAMS_TEST_ENGINE"] == "sqlite":
@@ -46,6 +47,11 @@ def database_settings(environment: Mapping[str, str]) -> dict[str, Any]:
         "OPTIONS": {"charset": "utf8mb4", "isolation_level": environment.get("EXAMS_TEST_ISOLATION", "read committed")},
         # Kept open between requests, as deployments do: a connection that the server closed must not cost a request.
         "CONN_MAX_AGE": 60,
+        # Of the database that Django's test runner makes beside it.
+        "TEST": {
+            "CHARSET": environment.get("EXAMS_TEST_CHARSET", "utf8mb4"),
+            "COLLATION": environment.get("EXAMS_TEST_COLLATION", "utf8mb4_unicode_ci"),
+        },
     }
 
 

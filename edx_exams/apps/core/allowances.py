@@ -21,7 +21,7 @@ Grants = Mapping[tuple[int, int], int]
 def allowances_of(course_id: str) -> QuerySet[StudentAllowance]:
     """Allowances of the course's active exams with learner and exam, by id: one statement."""
     return (
-        StudentAllowance.objects.filter(exam__course_id__exactly=course_id, exam__is_active=True)
+        StudentAllowance.objects.filter(exam__course_id=course_id, exam__is_active=True)
         .select_related("user", "exam")
         .order_by("pk")
     )
@@ -141,7 +141,7 @@ def _extend_running_attempts(more: Grants, exams: Mapping[int, Exam], *, by: Use
 
 def revoke_extra_time(course_id: str, allowance_id: int) -> bool:
     """Take an allowance of the course back. Says whether there was one. An attempt in progress keeps its time."""
-    allowances = StudentAllowance.objects.filter(pk=allowance_id, exam__course_id__exactly=course_id)
+    allowances = StudentAllowance.objects.filter(pk=allowance_id, exam__course_id=course_id)
     return allowances.exists() and _revoke(course_id, allowance_id)
 
 

@@ -78,9 +78,7 @@ def get_attempt_for_user_with_attempt_number_and_resource_id(
 ) -> ExamAttempt | None:
     """The attempt that a proctoring tool means, by learner, number and exam's resource id; None if there is none."""
     return _newest(
-        ExamAttempt.objects.filter(
-            user_id=user_id, attempt_number=attempt_number, exam__resource_id__exactly=resource_id
-        )
+        ExamAttempt.objects.filter(user_id=user_id, attempt_number=attempt_number, exam__resource_id=resource_id)
     )
 
 

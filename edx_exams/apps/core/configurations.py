@@ -30,7 +30,7 @@ def get_escalation_email(exam_id: int) -> str | None:
 
 
 def _configurations(*, course_id: str) -> QuerySet[CourseExamConfiguration]:
-    return CourseExamConfiguration.objects.select_related("provider").filter(course_id__exactly=course_id)
+    return CourseExamConfiguration.objects.select_related("provider").filter(course_id=course_id)
 
 
 def get_providers(org_key: str | None = None) -> QuerySet[ProctoringProvider]:
@@ -42,7 +42,7 @@ def get_providers(org_key: str | None = None) -> QuerySet[ProctoringProvider]:
     providers = ProctoringProvider.objects.order_by("pk")
     if org_key is None:
         return providers
-    return providers.filter(Q(org_key__exactly=org_key) | Q(org_key=None) | Q(org_key=""))
+    return providers.filter(Q(org_key=org_key) | Q(org_key=None) | Q(org_key=""))
 
 
 @write_transaction
@@ -68,7 +68,7 @@ def create_or_update_course_exam_configuration(
 
 
 def _provider(name: str) -> ProctoringProvider:
-    provider = ProctoringProvider.objects.filter(name__exactly=name).first()
+    provider = ProctoringProvider.objects.filter(name=name).first()
     if provider is None:
         known = ", ".join(ProctoringProvider.objects.order_by("name").values_list("name", flat=True)) or "none"
         message = f"There is no proctoring provider “{name[:100]}”. There are: {known}."

@@ -72,7 +72,7 @@ class Selection(NamedTuple):
 def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
     """Return the attempts selected, newest first unless another order is asked for. No statement is made yet."""
     if selection.exam_id is None:
-        attempts = ExamAttempt.objects.filter(exam__course_id__exactly=selection.course_id)
+        attempts = ExamAttempt.objects.filter(exam__course_id=selection.course_id)
     else:
         attempts = ExamAttempt.objects.filter(exam_id=selection.exam_id)
     if selection.search:

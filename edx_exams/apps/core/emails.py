@@ -78,7 +78,7 @@ def compose(attempt: ExamAttempt, name: str) -> EmailMultiAlternatives:
 
 def _contact(course_id: str) -> dict[str, str]:
     """Whom to ask: the course's escalation address, or the platform's support page."""
-    configuration = CourseExamConfiguration.objects.filter(course_id__exactly=course_id).first()
+    configuration = CourseExamConfiguration.objects.filter(course_id=course_id).first()
     if configuration and configuration.escalation_email:
         address = configuration.escalation_email
         return {"contact_url": f"mailto:{address}", "contact_url_text": address}

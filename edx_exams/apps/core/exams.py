@@ -37,15 +37,15 @@ def get_exam_by_content_id(content_id: str) -> Exam | None:
     """
     if opaque_keys.usage_key(content_id) is None:
         return None
-    exams = Exam.objects.filter(content_id__exactly=content_id, is_active=True)
+    exams = Exam.objects.filter(content_id=content_id, is_active=True)
     if course_id := opaque_keys.course_named_by(content_id):
-        exams = exams.filter(course_id__exactly=course_id)
+        exams = exams.filter(course_id=course_id)
     return _newest(exams)
 
 
 def get_course_exam(course_id: str, content_id: str) -> Exam | None:
     """The course's active exam of a piece of content with its provider, None if there is none."""
-    return _newest(get_course_exams(course_id).filter(content_id__exactly=content_id))
+    return _newest(get_course_exams(course_id).filter(content_id=content_id))
 
 
 def _newest(exams: QuerySet[Exam]) -> Exam | None:
@@ -55,7 +55,7 @@ def _newest(exams: QuerySet[Exam]) -> Exam | None:
 
 def get_course_exams(course_id: str) -> QuerySet[Exam]:
     """The course's active exams, by id."""
-    return Exam.objects.filter(course_id__exactly=course_id, is_active=True).order_by("pk")
+    return Exam.objects.filter(course_id=course_id, is_active=True).order_by("pk")
 
 
 def get_provider_by_exam_id(exam_id: int) -> ProctoringProvider | None:
@@ -66,7 +66,7 @@ def get_provider_by_exam_id(exam_id: int) -> ProctoringProvider | None:
 
 def get_course_exam_by_id(course_id: str, exam_id: int) -> Exam | None:
     """The course's exam with its provider, active or not; None if the course has none of this id."""
-    return Exam.objects.select_related("provider").filter(pk=exam_id, course_id__exactly=course_id).first()
+    return Exam.objects.select_related("provider").filter(pk=exam_id, course_id=course_id).first()
 
 
 def get_exam_provider(course_id: str, exam_id: int) -> ProctoringProvider | None:
@@ -157,7 +157,7 @@ def refuse_second_active(exam: Exam) -> None:
 
     :raises ExamIsActiveAlready: this one is to be active beside another
     """
-    others = get_course_exams(exam.course_id).filter(content_id__exactly=exam.content_id).exclude(pk=exam.pk)
+    others = get_course_exams(exam.course_id).filter(content_id=exam.content_id).exclude(pk=exam.pk)
     if exam.is_active and others.exists():
         message = "This content has another active exam, which must be retired first."
         raise ExamIsActiveAlready(message)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 from simple_history.models import HistoricalRecords
 
-from edx_exams.apps.core import lookups  # noqa: F401  (registers `__exactly`)
+from edx_exams.apps.core import searches  # noqa: F401  (registers its lookups)
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 
@@ -37,7 +37,7 @@ class User(AbstractUser):
 
     def has_course_staff_permission(self, course_id: str) -> bool:
         """Whether this person is global staff, or staff of exactly that course in whatever role."""
-        return self.is_staff or self.coursestaffrole_set.filter(course_id__exactly=course_id).exists()
+        return self.is_staff or self.coursestaffrole_set.filter(course_id=course_id).exists()
 
 
 class CourseStaffRole(TimeStampedModel):

@@ -88,7 +88,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     Whoever asks is unknown. Nothing is sent anywhere but to an address that the tool has registered.
     """
     parameters = read_form(request) if request.method == "POST" else request.GET
-    tool = enabled_tool(client_id__exactly=parameters.get("client_id", ""))
+    tool = enabled_tool(client_id=parameters.get("client_id", ""))
     if tool is None:
         log.warning("Launch refused: client_id is not known")
         return pages.refusal(request, _("We do not know this proctoring tool (client_id)."))
@@ -177,7 +177,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
 def _sender(message: str) -> LtiTool:
     """The tool that a message says it is from; its signature will tell."""
     issuer = tool_keys.unverified_claims(message).get("iss")
-    tool = enabled_tool(client_id__exactly=issuer) if is_text(issuer, LONGEST_ID) else None
+    tool = enabled_tool(client_id=issuer) if is_text(issuer, LONGEST_ID) else None
     if tool is None:
         raise Refused(_("The message is from no proctoring tool that we know."), "claim iss")
     return tool

@@ -154,9 +154,9 @@ def _attempt(tool: LtiTool, wanted: ControlRequest) -> ExamAttempt:
     if user is None:
         raise _no_attempt()
     attempts = ExamAttempt.objects.select_related("exam", "user").filter(
-        user=user, attempt_number=wanted.attempt_number, exam__resource_id__exactly=wanted.resource_id
+        user=user, attempt_number=wanted.attempt_number, exam__resource_id=wanted.resource_id
     )
-    of_this_tool = attempts.filter(exam__provider__lti_configuration_id__exactly=str(tool.pk))
+    of_this_tool = attempts.filter(exam__provider__lti_configuration_id=str(tool.pk))
     attempt = of_this_tool.order_by("-created", "-pk").first()
     if attempt is None and attempts.exists():
         raise HttpError(403, {"detail": "Another tool proctors this assessment."})
