@@ -1,13 +1,10 @@
-"""`exams/attempt…`: created, moved on, judged, reset, and the one that the caller is in the middle of."""
+"""`exams/attempt…`: created, moved on, judged, reset."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -19,10 +16,8 @@ from tests.api.contract import API, assert_refused
 from tests.conftest import ClientFor
 from tests.factories import (
     AllowanceFactory,
-    CourseStaffRoleFactory,
     ExamFactory,
     OldAttemptFactory,
-    make_attempt,
     overdue_attempt,
     running_attempt,
     submitted_attempt,
@@ -31,7 +26,6 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 ATTEMPTS: Final = f"{API}/exams/attempt"
-LATEST: Final = f"{API}/exams/attempt/latest"
 PRACTICE: Final = ["practice", "onboarding"]
 COUNTING: Final = ["timed", "proctored"]
 HOUR: Final = timedelta(hours=1)
@@ -366,129 +360,3 @@ def test_learners_reset_practice_unless_in_progress(exam_type: str, as_learner: 
             assert delete(as_learner, attempt).status_code == 204
     left = ExamAttempt.objects.values_list("status", flat=True)
     assert set(left) == ExamAttemptStatus.in_progress_statuses
-
-
-# GET latest
-
-
-def latest(client: APIClient, content_id: str | None = None) -> Any:
-    answer = client.get(LATEST, {} if content_id is None else {"content_id": content_id})
-    assert answer.status_code == 200
-    return answer.json()
-
-
-def test_an_attempt_has_these_fields(as_learner: APIClient, learner: User, settings: Settings) -> None:
-    exam = ExamFactory.create(exam_name="Midterm “é”", exam_type="proctored")
-    attempt = running_attempt(exam, learner)
-    said = latest(as_learner)
-    remaining = said.pop("time_remaining_seconds")
-    assert 3500 < remaining <= 3600
-    assert said == {
-        "attempt_id": attempt.pk,
-        "attempt_status": "started",
-        "course_id": exam.course_id,
-        "exam_type": "proctored",
-        "exam_display_name": "Midterm “é”",
-        "exam_url_path": f"{settings.LEARNING_MICROFRONTEND_URL}/course/{exam.course_id}/{exam.content_id}",
-    }
-
-
-def test_nothing_in_progress_is_an_empty_object(as_learner: APIClient, learner: User) -> None:
-    running_attempt()
-    submitted_attempt(user=learner)
-    make_attempt(user=learner)
-    assert latest(as_learner) == {}
-
-
-@pytest.mark.parametrize("action", ["start", "stop"])
-def test_the_attempt_in_progress_is_found_without_a_content_id(
-    action: str, as_learner: APIClient, learner: User
-) -> None:
-    attempt = running_attempt(user=learner)
-    if action == "stop":
-        act(as_learner, attempt, "stop")
-    make_attempt(user=learner)
-    assert latest(as_learner)["attempt_id"] == attempt.pk
-
-
-@pytest.mark.parametrize(
-    "content_id",
-    [
-        "",
-        "unreadable",
-        "block-v1:Acme+BIO101+2026+type@sequential+block@unknown",
-        "course-v1:Acme+BIO101+2026",
-        "i4x://",
-        "i4x://Acme/BIO101/sequential/unknown",
-        "\x00",
-        "💥" * 300,
-    ],
-)
-def test_content_that_nobody_knows_is_as_none(content_id: str, as_learner: APIClient, learner: User) -> None:
-    attempt = running_attempt(user=learner)
-    assert latest(as_learner, content_id)["attempt_id"] == attempt.pk
-
-
-@pytest.mark.parametrize("encoded", [str, quote], ids=["raw", "percent-encoded"])
-def test_a_content_id_may_be_written_raw_or_percent_encoded(
-    encoded: Callable[[str], str], as_learner: APIClient, learner: User
-) -> None:
-    attempt = submitted_attempt(user=learner)
-    assert as_learner.get(f"{LATEST}?content_id={encoded(attempt.exam.content_id)}").json()["attempt_id"] == attempt.pk
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_with_a_content_id_it_is_the_attempt_of_that_exam_whatever_its_status(
-    status: str, as_learner: APIClient, learner: User
-) -> None:
-    attempt = in_status(status, learner)
-    said = latest(as_learner, attempt.exam.content_id)
-    assert (said["attempt_id"], said["attempt_status"]) == (attempt.pk, status)
-    assert (said["time_remaining_seconds"] > 0) == (status in ExamAttemptStatus.in_progress_statuses)
-
-
-def test_with_the_content_id_of_an_exam_not_begun_there_is_nothing(as_learner: APIClient, learner: User) -> None:
-    running_attempt(user=learner)
-    assert latest(as_learner, ExamFactory.create().content_id) == {}
-
-
-def test_a_content_id_that_differs_in_case_is_another(as_learner: APIClient, learner: User) -> None:
-    attempt = submitted_attempt(user=learner)
-    assert latest(as_learner, attempt.exam.content_id.replace("Acme", "acme")) == {}
-
-
-def test_a_usage_key_names_its_course_even_where_another_has_the_same_content(
-    as_learner: APIClient, learner: User
-) -> None:
-    attempt = submitted_attempt(user=learner)
-    content_id = attempt.exam.content_id
-    submitted_attempt(ExamFactory.create(course_id="course-v1:Acme+BIO101+2027", content_id=content_id), learner)
-    assert latest(as_learner, content_id)["attempt_id"] == attempt.pk
-
-
-def test_an_old_key_names_the_newest_exam_with_it(as_learner: APIClient, learner: User) -> None:
-    content_id = "i4x://Acme/BIO101/sequential/midterm"
-    submitted_attempt(ExamFactory.create(course_id="Acme/BIO101/2025", content_id=content_id), learner)
-    newest = submitted_attempt(ExamFactory.create(course_id="Acme/BIO101/2026", content_id=content_id), learner)
-    assert latest(as_learner, content_id)["attempt_id"] == newest.pk
-
-
-def test_one_that_ran_out_of_time_is_submitted_first(as_learner: APIClient, learner: User) -> None:
-    attempt = overdue_attempt(user=learner)
-    said = latest(as_learner)
-    assert (said["attempt_id"], said["attempt_status"], said["time_remaining_seconds"]) == (attempt.pk, "submitted", 0)
-    assert latest(as_learner) == {}
-    assert OutboxEvent.objects.count() == 1
-
-
-def test_looking_at_a_running_attempt_changes_nothing(
-    as_learner: APIClient, learner: User, unchanged: Unchanged
-) -> None:
-    running_attempt(user=learner)
-    with unchanged():
-        latest(as_learner)
-
-
-def test_staff_of_a_course_see_their_own_attempt_only(client_for: ClientFor) -> None:
-    running_attempt()
-    assert latest(client_for(CourseStaffRoleFactory.create().user)) == {}

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from edx_exams.apps.core.models import Exam, User
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.events.models import OutboxEvent
 from tests.api.conftest import Unchanged
 from tests.api.contract import API, assert_refused
@@ -96,6 +96,48 @@ def test_the_total_time_includes_the_learners_own_extra_time(as_learner: APIClie
     AllowanceFactory.create(user=learner, extra_time_mins=1000)
     said = ask(as_learner, exam.content_id)
     assert (said["total_time"], said["time_limit_mins"]) == (105, 60)
+
+
+@pytest.mark.parametrize(
+    ("due_in", "exam_type", "total"),
+    [
+        (HOUR * 9, "timed", 105),
+        (timedelta(minutes=30, seconds=50), "timed", 30),
+        (timedelta(seconds=50), "timed", 0),
+        (-HOUR, "timed", 0),
+        (timedelta(minutes=30, seconds=50), "practice", 105),
+    ],
+)
+def test_the_total_time_is_what_a_start_now_would_give(
+    due_in: timedelta, exam_type: str, total: int, as_learner: APIClient, learner: User
+) -> None:
+    exam = ExamFactory.create(exam_type=exam_type, due_date=timezone.now() + due_in)
+    AllowanceFactory.create(exam=exam, user=learner, extra_time_mins=45)
+    assert ask(as_learner, exam.content_id)["total_time"] == total
+
+
+def test_an_attempt_in_progress_has_what_it_has_and_is_not_past_due(as_learner: APIClient, learner: User) -> None:
+    exam = ExamFactory.create(due_date=timezone.now() + HOUR * 9)
+    attempt = running_attempt(exam, learner)
+    ExamAttempt.objects.filter(pk=attempt.pk).update(extra_time_mins=7)
+    Exam.objects.filter(pk=exam.pk).update(due_date=timezone.now() - HOUR, time_limit_mins=5)
+    said = ask(as_learner, exam.content_id)
+    assert (said["total_time"], said["passed_due_date"], said["attempt"]["attempt_status"]) == (67, False, "started")
+
+
+def test_the_instance_on_which_the_learner_is_running_comes_before_the_active_one(
+    as_learner: APIClient, learner: User
+) -> None:
+    retired = ExamFactory.create()
+    attempt = running_attempt(retired, learner)
+    Exam.objects.filter(pk=retired.pk).update(is_active=False)
+    active = ExamFactory.create(content_id=retired.content_id, exam_type="proctored")
+    said = ask(as_learner, retired.content_id)
+    assert (said["id"], said["is_active"], said["attempt"]["attempt_id"]) == (retired.pk, False, attempt.pk)
+    ExamAttempt.objects.update(start_time=timezone.now() - HOUR * 3)
+    said = ask(as_learner, retired.content_id)
+    assert (said["id"], said["attempt"]) == (active.pk, {})
+    assert ExamAttempt.objects.get().status == "submitted"
 
 
 def test_the_learners_attempt_comes_with_it(as_learner: APIClient, learner: User, settings: Settings) -> None:

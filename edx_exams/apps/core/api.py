@@ -40,6 +40,7 @@ from edx_exams.apps.core.exams import (
     is_exam_passed_due,
     sync_course_exams,
 )
+from edx_exams.apps.core.learner_attempts import exam_of_learner, latest_attempt, running_attempt
 from edx_exams.apps.core.people import person
 from edx_exams.apps.core.proctoring import (
     ControlReport,
@@ -76,6 +77,7 @@ __all__ = [
     "create_exam_attempt",
     "create_or_update_course_exam_configuration",
     "csv_rows",
+    "exam_of_learner",
     "get_active_attempt_for_user",
     "get_attempt_by_id",
     "get_attempt_for_user_with_attempt_number_and_resource_id",
@@ -100,6 +102,7 @@ __all__ = [
     "grant_extra_time",
     "is_course_staff",
     "is_exam_passed_due",
+    "latest_attempt",
     "launch_tool",
     "mark_ready",
     "person",
@@ -108,6 +111,7 @@ __all__ = [
     "reset_own_attempt",
     "revoke_course_role",
     "revoke_extra_time",
+    "running_attempt",
     "select_attempts",
     "submit_if_unfinished",
     "submit_timed_out_attempts",

@@ -1,7 +1,6 @@
 """The shapes of requests and answers. Serializers check and convert; they query nothing and change nothing."""
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, override
 
@@ -11,11 +10,9 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from edx_exams.apps.core import opaque_keys
-from edx_exams.apps.core.api import get_exam_attempt_time_remaining, get_exam_url_path
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES
-from edx_exams.apps.core.models import Exam, ExamAttempt
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
@@ -181,63 +178,39 @@ class EmptySerializer(Data):
 
 
 class StudentAttemptSerializer(Data):
-    """An attempt as its learner sees it. Reads the attempt's exam."""
+    """An attempt as its learner sees it: `learner_shapes.student_attempt` makes it."""
 
-    attempt_id = serializers.IntegerField(source="pk")
-    attempt_status = serializers.ChoiceField(choices=ExamAttemptStatus.choices, source="status")
-    course_id = serializers.CharField(source="exam.course_id")
-    exam_type = serializers.CharField(source="exam.exam_type")
-    exam_display_name = serializers.CharField(source="exam.exam_name")
-    exam_url_path = serializers.SerializerMethodField()
-    time_remaining_seconds = serializers.SerializerMethodField()
-
-    def get_exam_url_path(self, attempt: ExamAttempt) -> str:
-        """Return the address at which the learning MFE shows the exam."""
-        return get_exam_url_path(attempt.exam.course_id, attempt.exam.content_id)
-
-    def get_time_remaining_seconds(self, attempt: ExamAttempt) -> float:
-        """Return the seconds left; 0 where the clock does not run."""
-        return get_exam_attempt_time_remaining(attempt) if attempt.is_in_progress else 0
+    attempt_id = serializers.IntegerField()
+    attempt_status = serializers.ChoiceField(
+        choices=ExamAttemptStatus.choices,
+        help_text="`submitted` for every finished attempt of a timed exam, and for what timed out or expired.",
+    )
+    course_id = serializers.CharField()
+    exam_type = serializers.CharField()
+    exam_display_name = serializers.CharField()
+    exam_url_path = serializers.CharField(help_text="Where the learning interface shows the exam.")
+    time_remaining_seconds = serializers.FloatField(help_text="0 where the clock does not run.")
 
 
 class LearnersExamSerializer(ExamSerializer):
-    """An exam as a learner sees it. `context`: the learner's `attempt` (or None) and `extra_time_mins`, and `now`."""
+    """An exam as a learner sees it: `learner_shapes.learners_exam` makes it."""
 
-    type = serializers.CharField(source="exam_type")
-    is_proctored = serializers.BooleanField(source="kind.is_proctored")
-    is_practice_exam = serializers.BooleanField(source="kind.is_practice")
-    backend = serializers.CharField(source="provider.verbose_name", allow_null=True, default=None)
-    passed_due_date = serializers.SerializerMethodField()
-    total_time = serializers.SerializerMethodField(help_text="Minutes, the learner's extra time included.")
-    attempt = serializers.SerializerMethodField(help_text="Empty where there is none.")
-
-    def get_passed_due_date(self, exam: Exam) -> bool:
-        """Return True if the exam can no longer be started."""
-        return exam.is_past_due(self.context["now"])
-
-    def get_total_time(self, exam: Exam) -> int:
-        """Return minutes."""
-        return exam.time_limit_mins + int(self.context["extra_time_mins"])
-
-    @extend_schema_field(
-        PolymorphicProxySerializer("AttemptOrNothing", [StudentAttemptSerializer, EmptySerializer], None)
+    type = serializers.CharField()
+    is_proctored = serializers.BooleanField()
+    is_practice_exam = serializers.BooleanField()
+    backend = serializers.CharField(allow_null=True, help_text="The proctoring provider's name for people.")
+    passed_due_date = serializers.BooleanField(help_text="False while the learner's attempt is in progress.")
+    total_time = serializers.IntegerField(
+        help_text="Minutes that the learner would get on starting now, extra time included and not past the due date; "
+        "for an attempt in progress, those that it has."
     )
-    def get_attempt(self, exam: Exam) -> dict[str, Any]:
-        """Return the learner's attempt of it."""
-        attempt = self.context["attempt"]
-        return StudentAttemptSerializer(attempt).data if attempt else {}
+    attempt = PolymorphicProxySerializer("AttemptOrNothing", [StudentAttemptSerializer, EmptySerializer], None)
 
 
 class LearnersExamAnswerSerializer(Data):
     """An exam as a learner sees it, empty where there is none."""
 
-    exam = serializers.SerializerMethodField()
-
-    @extend_schema_field(PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, EmptySerializer], None))
-    def get_exam(self, answer: Mapping[str, Exam | None]) -> dict[str, Any]:
-        """Return the exam."""
-        exam = answer["exam"]
-        return LearnersExamSerializer(exam, context=self.context).data if exam else {}
+    exam = PolymorphicProxySerializer("ExamOrNothing", [LearnersExamSerializer, EmptySerializer], None)
 
 
 class ProviderSettingsSerializer(Data):

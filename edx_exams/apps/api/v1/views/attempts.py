@@ -9,26 +9,24 @@ from rest_framework.response import Response
 
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.learner_shapes import student_attempt
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
 from edx_exams.apps.core.api import (
     act_as_learner,
     act_as_staff,
-    check_if_exam_timed_out,
     create_exam_attempt,
-    get_active_attempt_for_user,
     get_attempt_to_change,
-    get_current_exam_attempt,
-    get_exam_by_content_id,
     get_exam_by_id,
     grant_access,
     is_course_staff,
+    latest_attempt,
     reset_and_recreate,
     reset_exam_attempt,
     reset_own_attempt,
+    running_attempt,
 )
 from edx_exams.apps.core.exceptions import NotYourAttempt, UnknownAction
 from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
 _LEARNER_ACTIONS: Final = (*LearnerAction, RESET_ACTION)
@@ -129,23 +127,20 @@ class LatestAttempt(ExamsAPIView):
     )
     def get(self, request: AuthenticatedRequest) -> Response:
         """
-        Show the caller's latest attempt of an exam or, without one, the attempt in progress, if there is any.
+        Show the caller's running attempt of the exam, else of whatever exam, else the latest attempt of the exam.
 
-        One whose time is over is submitted first. A learner without a running attempt here may have an active one in
-        another exam system of the platform: that is shown then.
+        An attempt whose time is over is submitted first. A learner without a running attempt here may have an active
+        one in another exam system of the platform: that is shown then.
         """
         # A plus sign that was not percent-encoded reads as a blank in a query; no usage key holds a blank.
-        exam = get_exam_by_content_id(request.query_params.get("content_id", "").replace(" ", "+"))
-        if exam:
-            attempt = get_current_exam_attempt(request.user.pk, exam.pk)
-        else:
-            attempt = get_active_attempt_for_user(request.user.pk)
-        attempt = attempt and check_if_exam_timed_out(attempt)
-        if attempt is None or attempt.status not in ExamAttemptStatus.in_progress_statuses:
-            elsewhere = _active_attempt_elsewhere(request.user)
-            if elsewhere or attempt is None:
-                return Response(elsewhere or {})
-        return Response(serializers.StudentAttemptSerializer(attempt).data)
+        content_id = request.query_params.get("content_id", "").replace(" ", "+")
+        running, timed_out = running_attempt(request.user.pk, content_id)
+        if running:
+            return Response(student_attempt(running))
+        if elsewhere := _active_attempt_elsewhere(request.user):
+            return Response(elsewhere)
+        attempt = latest_attempt(request.user.pk, content_id, timed_out)
+        return Response(student_attempt(attempt) if attempt else {})
 
 
 def _active_attempt_elsewhere(user: User) -> dict[str, Any] | None:

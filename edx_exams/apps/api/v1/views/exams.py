@@ -1,24 +1,20 @@
 """A course's exams as Studio registers them, and one exam as its learner sees it."""
 
 import re
-from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.response import Response
 
 from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
+from edx_exams.apps.api.v1.learner_shapes import learners_exam
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
-    check_if_exam_timed_out,
-    get_course_exam,
+    exam_of_learner,
     get_course_exam_configuration_by_course_id,
     get_course_exams,
-    get_current_exam_attempt,
     get_exam_provider,
-    get_extra_time,
     sync_course_exams,
 )
 from edx_exams.apps.core.data import ExamDefinition
@@ -75,14 +71,8 @@ class LearnersExam(ExamsAPIView):
     @extend_schema(operation_id="get_learners_exam", responses=serializers.LearnersExamAnswerSerializer)
     def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
         """Show the exam and the caller's attempt of it, which is submitted first if its time is over."""
-        now = timezone.now()
-        exam = get_course_exam(course_id, with_both_slashes(content_id))
-        context: dict[str, Any] = {"now": now}
-        if exam:
-            attempt = get_current_exam_attempt(request.user.pk, exam.pk)
-            context["attempt"] = attempt and check_if_exam_timed_out(attempt, now)
-            context["extra_time_mins"] = get_extra_time(request.user.pk, exam.pk)
-        return Response(serializers.LearnersExamAnswerSerializer({"exam": exam}, context=context).data)
+        exam = exam_of_learner(request.user.pk, course_id, with_both_slashes(content_id))
+        return Response({"exam": learners_exam(exam) if exam else {}})
 
 
 def with_both_slashes(content_id: str) -> str:

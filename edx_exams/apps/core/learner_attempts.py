@@ -1,0 +1,106 @@
+"""
+The attempt and the exam that a learner sees: the two questions that every learner's page asks again and again.
+
+An attempt that runs comes before everything else, on whatever instance of whatever exam it runs: its clock must not
+vanish from the page. One whose time is over is submitted first. Few statements, and narrow ones.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from edx_exams.apps.core.allowances import get_extra_time
+from edx_exams.apps.core.attempts import get_current_exam_attempt
+from edx_exams.apps.core.clock import minutes_until_due
+from edx_exams.apps.core.exams import get_course_exam, get_exam_by_content_id
+from edx_exams.apps.core.models import Exam, ExamAttempt
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.time_outs import check_if_exam_timed_out
+
+_RUNNING = sorted(ExamAttemptStatus.in_progress_statuses)
+
+
+class RunningAttempt(NamedTuple):
+    """The outcome of looking for a learner's running attempt: one that runs, or one that has just been submitted."""
+
+    attempt: ExamAttempt | None
+    timed_out: ExamAttempt | None = None
+
+
+class LearnersExam(NamedTuple):
+    """An exam as one learner sees it."""
+
+    exam: Exam
+    attempt: ExamAttempt | None
+    #: Minutes that the learner would get on starting now; for an attempt in progress, those that it has.
+    total_minutes: int
+    #: True if the learner can no longer start the exam. An attempt in progress goes on.
+    is_past_due: bool
+
+
+def running_attempt(user_id: int, content_id: str, now: datetime | None = None) -> RunningAttempt:
+    """
+    Return the learner's running attempt with its exam: one of this content before one of any other. One statement.
+
+    Databases that grew under the earlier service hold several running attempts of one learner.
+
+    :param content_id: empty for any
+    """
+    now = now or timezone.now()
+    attempts = list(_running(user_id).order_by("-created", "-pk"))
+    if len(attempts) > 1:
+        attempts.sort(key=lambda attempt: attempt.exam.content_id != content_id)
+    return _first_with_time(attempts, now)
+
+
+def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | None) -> ExamAttempt | None:
+    """
+    Return a learner's latest attempt of the content's active exam where none is running. Two statements.
+
+    :param content_id: empty for no content in particular: then it is the one that has just been submitted, if any
+    :param just_timed_out: as `running_attempt` found it
+    """
+    exam = get_exam_by_content_id(content_id) if content_id else None
+    if exam is None:
+        return just_timed_out
+    if attempt := get_current_exam_attempt(user_id, exam.pk):
+        return attempt
+    is_of_this_content = just_timed_out is not None and just_timed_out.exam.content_id == content_id
+    return just_timed_out if is_of_this_content else None
+
+
+def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime | None = None) -> LearnersExam | None:
+    """
+    Return the instance on which the learner's attempt is running, else the active one; None if there is neither.
+
+    One statement for the former, four for the latter.
+    """
+    now = now or timezone.now()
+    of_this_content = _running(user_id).filter(exam__course_id__exactly=course_id, exam__content_id__exactly=content_id)
+    running = _first_with_time(list(of_this_content.select_related("exam__provider").order_by("-created", "-pk")), now)
+    if attempt := running.attempt:
+        minutes = (attempt.allowed_time_limit_mins or attempt.exam.time_limit_mins) + attempt.extra_time_mins
+        return LearnersExam(attempt.exam, attempt, minutes, is_past_due=False)
+    exam = get_course_exam(course_id, content_id)
+    if exam is None:
+        return None
+    attempt = get_current_exam_attempt(user_id, exam.pk)
+    minutes = exam.time_limit_mins + get_extra_time(user_id, exam.pk)
+    return LearnersExam(exam, attempt, minutes_until_due(exam, now, at_most=minutes), exam.is_past_due(now))
+
+
+def _running(user_id: int) -> QuerySet[ExamAttempt]:
+    return ExamAttempt.objects.filter(user_id=user_id, status__in=_RUNNING).select_related("exam")
+
+
+def _first_with_time(attempts: list[ExamAttempt], now: datetime) -> RunningAttempt:
+    """Submit each attempt that is out of time, until one is found that is not."""
+    timed_out = None
+    for attempt in attempts:
+        checked = check_if_exam_timed_out(attempt, now)
+        if checked.is_in_progress:
+            return RunningAttempt(checked)
+        timed_out = timed_out or checked
+    return RunningAttempt(None, timed_out)
