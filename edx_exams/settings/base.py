@@ -263,8 +263,8 @@ LTI_PAUSE_EXTENDS_DUE_DATE = False
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = "no-reply@example.com"
-#: Threads that send e-mail beside the requests; 0 sends within them.
-EMAIL_SENDER_THREADS = 2
+#: Connections to the mail server over which the relay's process sends e-mails at the same time.
+EMAIL_SENDER_THREADS = 4
 
 # Attempts whose time is over
 #: Attempts that the sweep submits in one transaction.

@@ -1,4 +1,4 @@
-"""The test suite: SQLite in memory, cheap passwords, e-mail kept in memory and sent at once."""
+"""The test suite: SQLite in memory, cheap passwords, e-mail kept in memory."""
 
 from edx_exams.settings import development
 from edx_exams.settings.base import *  # noqa: F403
@@ -9,7 +9,6 @@ ALLOWED_HOSTS = ["*"]
 DATABASES = {"default": development.sqlite(":memory:")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-EMAIL_SENDER_THREADS = 0
 
 JWT_AUTH.update(development.jwt_auth(LMS_ROOT_URL))
 TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"] = development.PRIVATE_SIGNING_JWK

@@ -105,7 +105,7 @@ class TestEachTransition:
         assert first.event_id != second.event_id
         assert uuid.UUID(first.metadata["id"]) == first.event_id
         assert before <= first.created <= second.created <= timezone.now()
-        assert (first.attempts, first.published_at, first.last_error) == (0, None, "")
+        assert (first.delivery_attempts, first.published_at, first.last_error) == (0, None, "")
 
 
 @contextmanager

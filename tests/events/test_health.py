@@ -1,4 +1,4 @@
-"""What `/health/` tells of the outbox."""
+"""The details of outbox and e-mails in `/health/`."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,10 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from edx_exams.apps.events.health import OutboxHealth
+from edx_exams.apps.core.models import OwedEmail
+from edx_exams.apps.events.health import EmailHealth, OutboxHealth
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from tests.conftest import CountStatements
 from tests.events.owed import owe
+from tests.factories import ExamFactory, submitted_attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -21,20 +23,39 @@ def outbox_status(client: Client) -> Any:
     return response.json()["detailed_status"]["outbox_status"]
 
 
+NONE = {"count": 0, "oldest_seconds": None}
+
+
 def test_an_empty_outbox_is_well(client: Client) -> None:
-    assert outbox_status(client) == {"status": "OK", "oldest_unsent_seconds": None}
+    assert outbox_status(client) == {
+        "status": "OK", "oldest_unsent_seconds": None, "pending": NONE, "waiting": NONE, "failed": NONE,
+    }  # fmt: skip
 
 
-def test_the_age_is_that_of_the_oldest_that_could_be_sent(client: Client) -> None:
-    ages = {OutboxState.pending: 60, OutboxState.published: 3000, OutboxState.waiting: 3000, OutboxState.failed: 3000}
+def test_it_counts_what_is_not_published_with_the_age_of_the_oldest(client: Client) -> None:
+    ages = {OutboxState.pending: 60, OutboxState.published: 9000, OutboxState.waiting: 3000, OutboxState.failed: 6000}
     for state, age in ages.items():
-        event = owe()
-        created = timezone.now() - timedelta(seconds=age)
-        published_at = timezone.now() if state is OutboxState.published else None
-        OutboxEvent.objects.filter(pk=event.pk).update(state=state, created=created, published_at=published_at)
+        for younger in (0, 10):
+            event = owe()
+            created = timezone.now() - timedelta(seconds=age - younger)
+            OutboxEvent.objects.filter(pk=event.pk).update(state=state, created=created)
     status = outbox_status(client)
-    assert status["status"] == "OK"
-    assert 60 <= status["oldest_unsent_seconds"] <= 62
+    for counted in ("pending", "waiting", "failed"):
+        assert status[counted]["count"] == 2
+        assert 0 <= status[counted]["oldest_seconds"] - ages[OutboxState(counted)] <= 2
+    assert status["oldest_unsent_seconds"] == status["pending"]["oldest_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "status"),
+    [("failed", 0, "ATTENTION"), ("waiting", 23, "OK"), ("waiting", 25, "ATTENTION"), ("published", 999, "OK")],
+)
+def test_failed_events_and_those_that_wait_for_a_day_need_attention(
+    state: str, hours: int, status: str, client: Client
+) -> None:
+    owe()
+    OutboxEvent.objects.update(state=state, created=timezone.now() - timedelta(hours=hours))
+    assert outbox_status(client)["status"] == status
 
 
 def test_after_five_minutes_it_is_late_and_the_service_still_well(client: Client) -> None:
@@ -52,7 +73,28 @@ def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
     assert len(caplog.messages) == 1
 
 
-def test_it_costs_one_statement(at_most: CountStatements) -> None:
+@pytest.mark.parametrize("health", [OutboxHealth(), EmailHealth()])
+def test_it_costs_one_statement(health: OutboxHealth | EmailHealth, at_most: CountStatements) -> None:
     owe()
     with at_most(1):
-        OutboxHealth()()
+        health()
+
+
+@pytest.mark.parametrize(
+    ("state", "minutes", "status"),
+    [
+        ("pending", 4, "OK"),
+        ("pending", 6, "LATE"),
+        ("failed", 0, "ATTENTION"),
+        ("sent", 99, "OK"),
+        ("cancelled", 9, "OK"),
+    ],
+)
+def test_e_mails_are_judged_likewise(state: str, minutes: int, status: str, client: Client) -> None:
+    attempt = submitted_attempt(ExamFactory.create(proctored=True))
+    OwedEmail.objects.filter(attempt=attempt).update(state=state, due_since=timezone.now() - timedelta(minutes=minutes))
+    OutboxEvent.objects.all().delete()
+    detail = client.get("/health/").json()["detailed_status"]["email_status"]
+    assert detail["status"] == status
+    assert detail["pending"]["count"] == (state == "pending")
+    assert detail["failed"]["count"] == (state == "failed")

@@ -11,6 +11,7 @@ from edx_exams.apps.events import relay as relay_module
 from edx_exams.apps.events.lease import Lease
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from tests.events.owed import course_id, owe
+from tests.factories import ExamFactory, submitted_attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -35,10 +36,13 @@ def test_without_a_bus_each_event_is_a_line_of_json_that_names_nobody(capsys: py
 
 def test_its_last_line_is_a_sum() -> None:
     owe(1)
-    owe(2)
+    submitted_attempt(ExamFactory.create(proctored=True))
     out = io.StringIO()
     call_command("relay_events", "--once", stdout=out)
-    assert out.getvalue() == "2 events published, 0 to be tried again, 0 failed for good\n"
+    assert out.getvalue() == (
+        "2 events published, 0 to be tried again, 0 failed for good; "
+        "1 e-mails sent, 0 to be tried again, 0 failed for good\n"
+    )
 
 
 def test_what_could_not_be_sent_is_no_success() -> None:

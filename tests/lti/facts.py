@@ -1,7 +1,7 @@
 """Queries for tests: an attempt as it is now, and its pending events."""
 
 from edx_exams.apps.core.api import get_attempt_to_change
-from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.models import ExamAttempt, OwedEmail
 from edx_exams.apps.events.models import OutboxEvent
 
 
@@ -15,3 +15,8 @@ def status(attempt: ExamAttempt) -> str:
 
 def events() -> list[str]:
     return [event.split(".")[-2] for event in OutboxEvent.objects.order_by("pk").values_list("event_type", flat=True)]
+
+
+def owed_emails() -> list[str]:
+    """Kinds of the e-mails that learners are owed, in their order."""
+    return list(OwedEmail.objects.order_by("pk").values_list("kind", flat=True))

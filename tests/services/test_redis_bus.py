@@ -134,4 +134,4 @@ def test_a_server_that_hangs_holds_up_the_relay_for_seconds_at_most(publisher: R
     began = time.monotonic()
     Relay(publisher).run_once()
     assert time.monotonic() - began < 15
-    assert set(OutboxEvent.objects.values_list("state", "attempts")) == {(OutboxState.pending, 1)}
+    assert set(OutboxEvent.objects.values_list("state", "delivery_attempts")) == {(OutboxState.pending, 1)}

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
+from edx_exams.apps.core import owed_emails_admin  # noqa: F401  (registers itself)
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, RuledAdmin
 from edx_exams.apps.core.api import check_if_exam_timed_out, reset_exam_attempt, update_attempt_status
 from edx_exams.apps.core.exams import edit_exam, refuse_second_active

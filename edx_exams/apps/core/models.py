@@ -7,6 +7,7 @@ from typing import ClassVar, override
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
 from simple_history.models import HistoricalRecords
@@ -234,3 +235,59 @@ class StudentAllowance(TimeStampedModel):
 
     def __str__(self) -> str:
         return f"{self.extra_time_mins} extra minutes"
+
+
+class EmailKind(models.TextChoices):
+    """The outcome that an e-mail reports; part of its template's name."""
+
+    submitted = "submitted", "submitted"
+    verified = "verified", "verified"
+    rejected = "rejected", "rejected"
+
+
+class OwedEmailState(models.TextChoices):
+    """State of an owed e-mail."""
+
+    pending = "pending", "pending"
+    sent = "sent", "sent"
+    #: The mail server refused it for good, or it could not be sent for a day; an operator may send it again.
+    failed = "failed", "failed"
+    #: Nobody is to get it: the attempt was deleted, or the learner was retired or has no address.
+    cancelled = "cancelled", "cancelled"
+
+
+class OwedEmail(models.Model):
+    """
+    An e-mail that a learner is owed for an outcome, stored in the transaction of the change.
+
+    It holds neither address nor text: both are made from the attempt when the e-mail is sent.
+
+    .. no_pii:
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    #: No constraint of the database: an attempt may be deleted while its e-mail is owed.
+    attempt = models.ForeignKey(ExamAttempt, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    kind = models.CharField(max_length=16, choices=EmailKind.choices)
+    state = models.CharField(max_length=16, choices=OwedEmailState.choices, default=OwedEmailState.pending)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    #: `created`, or the time at which an operator chose to send it again. It is tried for a day from then on.
+    due_since = models.DateTimeField(default=timezone.now, editable=False)
+    delivery_attempts = models.PositiveIntegerField(default=0)
+    #: Not sent before this, by the database's clock; null for at once.
+    next_try = models.DateTimeField(null=True, blank=True)
+    #: When it was sent or cancelled.
+    finished_at = models.DateTimeField(null=True, blank=True)
+    #: Class of the error and code of the mail server, without its words, which may quote the address.
+    last_error = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        db_table = "exams_owedemail"
+        verbose_name = "owed e-mail"
+        indexes: ClassVar = [
+            models.Index(fields=["state", "next_try", "id"], name="owedemail_due"),
+            models.Index(fields=["state", "finished_at"], name="owedemail_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} e-mail of attempt {self.attempt_id}"

@@ -15,10 +15,10 @@ from django.utils import timezone
 from edx_exams.apps.core import clock
 from edx_exams.apps.core.allowances import get_extra_time
 from edx_exams.apps.core.attempt_events import announce
-from edx_exams.apps.core.emails import email_after_commit
 from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.core.owed_emails import owe_email
 from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
 from edx_exams.apps.core.transactions import durable_transaction, lock_attempts, lock_users, write_transaction
 from edx_exams.apps.core.transition_rules import Transition
@@ -195,7 +195,7 @@ def enter_status(
     if effects.event:
         announce(effects.event, attempt)
     if effects.email and mail:
-        email_after_commit(attempt, effects.email)
+        owe_email(attempt, effects.email)
 
 
 def end_pause(attempt: ExamAttempt, now: datetime) -> list[str]:

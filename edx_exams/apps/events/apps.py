@@ -15,8 +15,9 @@ class EventsConfig(AppConfig):
         """Register the checks, the receivers of the platform's events, the health detail and the log filters."""
         from edx_exams.apps.core.health import register_detail  # noqa: PLC0415  (these need the apps)
         from edx_exams.apps.events import checks, handlers  # noqa: F401, PLC0415  (register themselves)
-        from edx_exams.apps.events.health import OutboxHealth  # noqa: PLC0415
+        from edx_exams.apps.events.health import EmailHealth, OutboxHealth  # noqa: PLC0415
         from edx_exams.apps.events.privacy import keep_event_data_out_of_logs  # noqa: PLC0415
 
         register_detail("outbox_status", OutboxHealth())
+        register_detail("email_status", EmailHealth())
         keep_event_data_out_of_logs()

@@ -1,34 +1,97 @@
-"""The outbox's detail in `/health/`."""
+"""The details of the outbox and of the owed e-mails in `/health/`."""
 
 import logging
-import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from edx_exams.apps.events.outbox import oldest_unsent
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.utils import timezone
+
+from edx_exams.apps.core.models import OwedEmail, OwedEmailState
+from edx_exams.apps.events.fault_log import FaultLog
+from edx_exams.apps.events.models import OutboxEvent, OutboxState
 
 log = logging.getLogger(__name__)
 
-#: Age of the oldest pending event from which the outbox counts as late: the relay or the bus is not working.
+#: Age from which the oldest pending event or e-mail counts as late: the relay, or what it sends to, is not working.
 LATE_AFTER: Final = timedelta(minutes=5)
-#: Seconds between two log lines about it.
-_REMINDER_SECONDS: Final = 60.0
+#: Age from which an event that waits for a person's LMS user id needs attention.
+WAITING_TOO_LONG: Final = timedelta(days=1)
+
+type Detail = dict[str, Any]
 
 
 class OutboxHealth:
-    """Reports the age of the oldest pending event; logs a late outbox once a minute."""
+    """
+    Reports the outbox: numbers and oldest ages of the events that are not published.
+
+    Its status is `LATE` if the oldest pending event is; else `ATTENTION` if an event has failed or waits for too long;
+    else `OK`. A late outbox is logged once a minute.
+    """
 
     def __init__(self) -> None:
-        self._remind_at = 0.0
+        self._faults = FaultLog(log)
 
-    def __call__(self) -> dict[str, Any]:
-        """Return status `OK` or `LATE`, and seconds; null if no event is pending. One statement."""
-        age = oldest_unsent()
-        late = age is not None and age > LATE_AFTER
-        if late and time.monotonic() >= self._remind_at:
-            self._remind_at = time.monotonic() + _REMINDER_SECONDS
-            log.warning("The oldest pending event in the outbox is %s old: is `manage.py relay_events` running?", age)
+    def __call__(self) -> Detail:
+        """Return status, numbers, and ages in seconds. One statement."""
+        states = (OutboxState.pending, OutboxState.waiting, OutboxState.failed)
+        found = _oldest_by_state(OutboxEvent.objects.filter(state__in=states), "created")
+        pending, waiting, failed = (_count_and_age(found.get(state)) for state in states)
+        late = _is_older(pending, LATE_AFTER)
+        if late:
+            self._faults.report(
+                "Events are not being sent: is `manage.py relay_events` running?",
+                detail=f" The oldest pending event is {pending['oldest_seconds']} s old",
+            )
+        attention = failed["count"] > 0 or _is_older(waiting, WAITING_TOO_LONG)
         return {
-            "status": "LATE" if late else "OK",
-            "oldest_unsent_seconds": None if age is None else max(0, round(age.total_seconds())),
+            "status": _status(late=late, attention=attention),
+            "oldest_unsent_seconds": pending["oldest_seconds"],
+            "pending": pending,
+            "waiting": waiting,
+            "failed": failed,
         }
+
+
+class EmailHealth:
+    """Reports the owed e-mails, as `OutboxHealth` does the events."""
+
+    def __init__(self) -> None:
+        self._faults = FaultLog(log)
+
+    def __call__(self) -> Detail:
+        """Return status, numbers, and ages in seconds. One statement."""
+        states = (OwedEmailState.pending, OwedEmailState.failed)
+        found = _oldest_by_state(OwedEmail.objects.filter(state__in=states), "due_since")
+        pending, failed = (_count_and_age(found.get(state)) for state in states)
+        late = _is_older(pending, LATE_AFTER)
+        if late:
+            self._faults.report(
+                "E-mails are not being sent: are `manage.py relay_events` and the mail server running?",
+                detail=f" The oldest pending e-mail is {pending['oldest_seconds']} s old",
+            )
+        return {"status": _status(late=late, attention=failed["count"] > 0), "pending": pending, "failed": failed}
+
+
+def _oldest_by_state(rows: QuerySet[Any], time: str) -> dict[str, tuple[int, datetime]]:
+    """Return number and time of the oldest of these rows, by state. One statement, which reads an index."""
+    rows = rows.order_by()
+    counts = rows.filter(state=OuterRef("state")).values("state").annotate(number=Count("pk")).values("number")
+    oldest = rows.filter(pk__in=rows.values("state").annotate(oldest=Min("pk")).values("oldest"))
+    found = oldest.annotate(number=Subquery(counts)).values_list("state", "number", time)
+    return {state: (number, since) for state, number, since in found}
+
+
+def _count_and_age(found: tuple[int, datetime] | None) -> Detail:
+    if found is None:
+        return {"count": 0, "oldest_seconds": None}
+    count, since = found
+    return {"count": count, "oldest_seconds": max(0, round((timezone.now() - since).total_seconds()))}
+
+
+def _is_older(detail: Detail, age: timedelta) -> bool:
+    return detail["oldest_seconds"] is not None and detail["oldest_seconds"] > age.total_seconds()
+
+
+def _status(*, late: bool, attention: bool) -> str:
+    return "LATE" if late else "ATTENTION" if attention else "OK"

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
 
-from edx_exams.apps.events.database_clock import DatabaseNow
+from edx_exams.apps.core.database_clock import DatabaseNow
 from edx_exams.apps.events.models import RelayLease
 
 log = logging.getLogger(__name__)

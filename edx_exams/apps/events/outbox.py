@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from django.db.models import Exists, F, Min, Q, QuerySet
 from django.utils import timezone
 
+from edx_exams.apps.core.database_clock import DatabaseNow
 from edx_exams.apps.core.models import User
 from edx_exams.apps.core.transactions import write_transaction
-from edx_exams.apps.events.database_clock import DatabaseNow
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 
 #: Rows that are read or deleted at once.

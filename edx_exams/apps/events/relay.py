@@ -18,8 +18,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from edx_exams.apps.core.exceptions import DatabaseBusy
+from edx_exams.apps.core.models import OwedEmailState
 from edx_exams.apps.events import outbox
 from edx_exams.apps.events.deserialization import Unsendable, deserialize
+from edx_exams.apps.events.email_sender import EmailSender
 from edx_exams.apps.events.in_flight import InFlightBatch
 from edx_exams.apps.events.lease import LEASE_SECONDS, STANDBY_SECONDS, Lease, LeaseLost
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
@@ -37,8 +39,10 @@ LONGEST_PAUSE: Final = 60.0
 _WAITING_SECONDS: Final = 5.0
 #: Seconds between two purges, where one found nothing more to do.
 _PURGE_SECONDS: Final = 3600.0
-#: Seconds that a stopping relay waits for the acknowledgement of events in flight.
-_DRAIN_SECONDS: Final = 5.0
+#: Seconds that a stopping relay waits for events in flight and e-mails that are being sent.
+_DRAIN_SECONDS: Final = 10.0
+#: Seconds between two looks whether the e-mails have been sent.
+_DRAIN_INTERVAL: Final = 0.2
 #: Seconds without an acknowledgement, good or bad, after which the publisher is broken: it promises one long before.
 _STUCK_SECONDS: Final = 120.0
 #: Seconds until a database that is unavailable is asked again.
@@ -74,6 +78,8 @@ class Relay:
     """
     One relay process, active or standby.
 
+    It holds the lease for the sender of e-mails too: starts and stops it, and drains both before it releases the lease.
+
     :param batch: events in a batch at most; None for `EVENT_BUS_RELAY_BATCH_SIZE`
     :param interval: seconds between two looks for courses with pending events; None for `EVENT_BUS_RELAY_INTERVAL`
     """
@@ -83,11 +89,14 @@ class Relay:
         self._batch_size = settings.EVENT_BUS_RELAY_BATCH_SIZE if batch is None else batch
         self._interval = settings.EVENT_BUS_RELAY_INTERVAL if interval is None else interval
         self._lease = Lease()
-        self._stopping = False
+        self._emails = EmailSender(self._lease)
+        self._stopping = self._on_standby = False
         #: When things are due; monotonic seconds.
         self._poll_at = self._waiting_at = self._purge_at = 0.0
         #: Events by the state that they got; those to be tried again count as pending.
         self.counts: Counter[OutboxState] = Counter()
+        #: E-mails likewise, as far as `run_once` has sent them.
+        self.email_counts: Counter[OwedEmailState] = Counter()
         self._reset_state()
 
     def _reset_state(self) -> None:
@@ -103,6 +112,7 @@ class Relay:
     def stop(self) -> None:
         """End soon, after the events in flight. May be called by a signal handler."""
         self._stopping = True
+        self._emails.stop()
         self._results.put(None)
 
     def run(self) -> None:
@@ -111,11 +121,15 @@ class Relay:
 
         :raises PublisherStuck: only a new process helps
         """
-        while not self._stopping:
-            try:
-                self.run_iteration()
-            except _DATABASE_ERRORS as error:
-                self._wait_for_database(error)
+        self._emails.start()
+        try:
+            while not self._stopping:
+                try:
+                    self.run_iteration()
+                except _DATABASE_ERRORS as error:
+                    self._wait_for_database(error)
+        finally:
+            self._emails.stop()
         self._drain()
 
     def run_once(self) -> bool:
@@ -132,14 +146,17 @@ class Relay:
             if self._lease.held and self._poll_at and not self._batch:
                 break
         had_lease = self._lease.held
+        if had_lease:
+            self.email_counts = self._emails.send_due()
         self._drain()
         return had_lease
 
     def run_iteration(self) -> None:
         """Collect results, record them and send more. A standby relay asks for the lease instead, and waits."""
         if not self._lease.held and not self._lease.acquire():
-            self._collect_results(STANDBY_SECONDS)
+            self._stand_by()
             return
+        self._on_standby = False
         try:
             if not self._lease.renewal_due_in:
                 self._lease.renew()
@@ -150,6 +167,13 @@ class Relay:
             self._send()
         except LeaseLost:
             self._abandon_batch()
+
+    def _stand_by(self) -> None:
+        """Wait a moment before the lease is asked for again."""
+        if not self._on_standby:
+            log.info("This relay is on standby: another one is active")
+            self._on_standby = True
+        self._collect_results(STANDBY_SECONDS)
 
     def _abandon_batch(self) -> None:
         log.warning("Another relay has taken over the lease; this one discards its batch and is on standby")
@@ -163,11 +187,15 @@ class Relay:
         time.sleep(_DATABASE_PAUSE)
 
     def _drain(self) -> None:
-        """Wait a while for events in flight, record their results, and release the lease for a standby relay."""
+        """Wait a while for events and e-mails in flight, record their results, and release the lease."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         try:
-            while self._lease.held and self._batch.in_flight and time.monotonic() < deadline:
-                self._collect_results(deadline - time.monotonic())
+            while self._lease.held and (self._batch.in_flight or self._emails.is_running):
+                if (left := deadline - time.monotonic()) <= 0:
+                    break
+                if not self._lease.renewal_due_in:
+                    self._lease.renew()
+                self._collect_results(min(left, _DRAIN_INTERVAL))
                 self._record_results()
             self._publisher.discard()
             self._lease.release()

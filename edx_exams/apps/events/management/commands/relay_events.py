@@ -1,4 +1,4 @@
-"""`manage.py relay_events`: send the pending events of the outbox to the event bus."""
+"""`manage.py relay_events`: send the pending events of the outbox, and the e-mails that learners are owed."""
 
 from argparse import ArgumentParser
 from typing import Any, Final, override
@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError
 
 from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, on_termination
+from edx_exams.apps.core.models import OwedEmailState
 from edx_exams.apps.events.models import OutboxState
 from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.base import Misconfigured
@@ -24,9 +25,7 @@ Examples:
 class Command(CommandWithExamples):
     """Send events to the bus that `EVENT_BUS_RELAY_PRODUCER` names. Start two: one sends, the other is on standby."""
 
-    help = (
-        "Sends the pending events of the outbox. Of several processes one is active, the others take over when it dies."
-    )
+    help = "Sends pending events and e-mails. Of several processes one is active, the others take over when it dies."
     examples = _EXAMPLES
 
     @override
@@ -79,11 +78,16 @@ class Command(CommandWithExamples):
         if not had_lease:
             message = "Another relay is active and sends what is due."
             raise CommandError(message)
-        counts = relay.counts
+        events, emails = relay.counts, relay.email_counts
         total = (
-            f"{counts[OutboxState.published]:,} events published, {counts[OutboxState.pending]:,} to be tried again, "
-            f"{counts[OutboxState.failed]:,} failed for good"
+            f"{events[OutboxState.published]:,} events published, {events[OutboxState.pending]:,} to be tried again, "
+            f"{events[OutboxState.failed]:,} failed for good; {emails[OwedEmailState.sent]:,} e-mails sent, "
+            f"{emails[OwedEmailState.pending]:,} to be tried again, {emails[OwedEmailState.failed]:,} failed for good"
         )
-        if counts[OutboxState.pending] or counts[OutboxState.failed]:
+        if (
+            events.total() > events[OutboxState.published]
+            or emails[OwedEmailState.pending]
+            or emails[OwedEmailState.failed]
+        ):
             raise CommandError(total)
         self.stdout.write(total)

@@ -1,4 +1,4 @@
-"""The database's clock: the one that all relays share."""
+"""The database's clock, which all processes share."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 class DatabaseNow(Now):
     """
-    The time at the database, in UTC.
+    Time of the database, in UTC.
 
     Django's own `Now` is MySQL's local time, which is UTC only where the server was set up so.
     """
