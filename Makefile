@@ -38,7 +38,7 @@ REQUIREMENTS := bootstrap base sandbox test quality doc services production tuto
 help: ## list the targets (default)
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-zA-Z0-9_.-]+:.*## / { printf "  %-36s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-zA-Z0-9_.%-]+:.*## / { printf "  %-36s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(call needs,sandbox) ## start the service and a sandbox to try it in: LMS and proctoring tool; Ctrl-C ends all
 	@$(PY) -m sandbox.run
@@ -55,7 +55,7 @@ static: $(call needs,base) ## gather the static files that a web server serves
 ##@ Check it
 .PHONY: test coverage test-services test-faults services.up services.down test-e2e test-mfe test-tutor benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
-FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor -n auto --maxprocesses=4
+FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor --ignore=tests/deployment -n auto --maxprocesses=4
 
 test: $(call needs,test) ## the tests that need no other service: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) $(PYTEST_ARGS)
@@ -80,8 +80,8 @@ services.down: $(call needs,services) ## end them; what is in them stays
 # The releases of Tutor that the plugin supports, each in an environment of its own: their requirements exclude each other.
 TUTORS := 21 22
 
-test-tutor: $(call needs,tutor) $(TUTORS:%=var/tutor/%/installed) ## the Tutor plugin, rendered by each Tutor that it supports, and the wheels
-	@$(PY) -m pytest tests/tutor $(PYTEST_ARGS)
+test-tutor: $(call needs,tutor) $(TUTORS:%=var/tutor/%/installed) ## the Tutor plugin with each Tutor that it supports, container files, wheels
+	@$(PY) -m pytest tests/tutor tests/deployment $(PYTEST_ARGS)
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
@@ -175,6 +175,38 @@ upgrade: .venv/ready ## compile requirements/*.in anew, everything at its newest
 clean: ## remove what was built; .venv and var/ (your databases) stay
 	@rm -rf build dist docs/_build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis edx_exams.egg-info
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Containers, beside Open edX's devstack
+.PHONY: dev.up dev.stop dev.down dev.provision app-shell db-shell
+
+COMPOSE := docker compose
+
+dev.provision: ## once: containers, database, superuser, and what the LMS must know
+	@./provision-edx-exams.sh
+
+dev.up: ## start the containers; with an event bus too: make dev.up COMPOSE="docker compose --profile kafka"
+	@$(COMPOSE) up --detach
+
+dev.stop: ## stop them; they stay as they are
+	@$(COMPOSE) stop
+
+dev.down: ## remove them; the database's volume stays
+	@$(COMPOSE) down
+
+app-shell: ## a shell in the service's container
+	@docker exec -it edx_exams.app bash
+
+db-shell: ## MySQL's shell on the service's database
+	@docker exec -it edx_exams.db mysql -uroot edx_exams
+
+%-logs: ## follow the log of one: app-logs, relay-logs, sweep-logs, consumer-logs, db-logs
+	@$(COMPOSE) logs --follow --tail 500 $*
+
+%-restart: ## restart one: app-restart, relay-restart
+	@$(COMPOSE) restart $*
+
+%-attach: ## attach to one's terminal, for a debugger: app-attach (Ctrl-P Ctrl-Q leaves)
+	@docker attach edx_exams.$*
 
 ##@ Translate
 .PHONY: gettext extract_translations compile_translations validate_translations

@@ -19,6 +19,15 @@ DATABASES = {
     }
 }
 
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
+        "LOCATION": os.environ.get("CACHE_LOCATION", "edx_exams.memcache:11211"),
+        "KEY_PREFIX": "edx_exams",
+        "OPTIONS": {"ignore_exc": True},  # a cache that is away costs time, and fails nothing
+    }
+}
+
 LMS_ROOT_URL = "http://edx.devstack.lms:18000"
 SOCIAL_AUTH_EDX_OAUTH2_ISSUER = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_ISSUER", LMS_PUBLIC_ROOT_URL)
 SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = os.environ.get("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT", LMS_ROOT_URL)

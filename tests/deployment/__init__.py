@@ -1,0 +1,1 @@
+"""Files that deploy the service: containers, scripts, the settings that operators copy. Run by `make test-tutor`."""
