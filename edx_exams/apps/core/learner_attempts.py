@@ -78,7 +78,7 @@ def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime
     One statement for the former, four for the latter.
     """
     now = now or timezone.now()
-    of_this_content = _running(user_id).filter(exam__course_id__exactly=course_id, exam__content_id__exactly=content_id)
+    of_this_content = _running(user_id).filter(exam__course_id=course_id, exam__content_id=content_id)
     running = _first_with_time(list(of_this_content.select_related("exam__provider").order_by("-created", "-pk")), now)
     if attempt := running.attempt:
         minutes = (attempt.allowed_time_limit_mins or attempt.exam.time_limit_mins) + attempt.extra_time_mins
