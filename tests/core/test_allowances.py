@@ -14,6 +14,7 @@ from edx_exams.apps.core.api import (
     check_if_exam_timed_out,
     grant_extra_time,
     revoke_extra_time,
+    set_extra_time,
 )
 from edx_exams.apps.core.data import ExtraTime
 from edx_exams.apps.core.exceptions import InvalidAllowance
@@ -77,13 +78,21 @@ class TestGranting:
         assert (after.pk, after.extra_time_mins, after.created) == (before.pk, 0, before.created)
         assert after.modified > before.modified
 
-    def test_of_two_grants_for_one_learner_the_last_counts(self, exam: Exam, course_team: User, learner: User) -> None:
-        grant(
-            course_team,
-            ExtraTime(exam.pk, 10, username=learner.username),
-            ExtraTime(exam.pk, 30, email=learner.email),
-        )
-        assert minutes_of(learner, exam) == 30
+    def test_whoever_is_named_twice_for_one_exam_gets_nothing(
+        self, exam: Exam, course_team: User, learner: User
+    ) -> None:
+        twice = ExtraTime(exam.pk, 10, username=learner.username), ExtraTime(exam.pk, 30, email=learner.email)
+        with pytest.raises(InvalidAllowance, match="Item 2: this learner has been named before"):
+            grant(course_team, *twice)
+        assert not StudentAllowance.objects.exists()
+
+    def test_emails_are_compared_without_regard_to_case_and_usernames_to_the_letter(
+        self, exam: Exam, course_team: User, learner: User
+    ) -> None:
+        grant(course_team, ExtraTime(exam.pk, 20, email=learner.email.upper()))
+        assert minutes_of(learner, exam) == 20
+        with pytest.raises(InvalidAllowance, match="there is no learner"):
+            grant(course_team, ExtraTime(exam.pk, 20, username=learner.username.upper()))
 
     def test_nothing_to_grant_is_fine_and_costs_nothing(self, course_team: User, statements_of: StatementsOf) -> None:
         assert statements_of(lambda: grant(course_team)) == []
@@ -149,6 +158,34 @@ class TestRunningAttempts:
         attempt = running_attempt(exam, learner)
         grant(course_team, ExtraTime(exam.pk, 20, username=learner.username))
         assert reloaded(attempt).allowed_time_limit_mins == 80
+
+    def test_what_is_owed_is_computed_and_not_added_up(self, exam: Exam, course_team: User, learner: User) -> None:
+        attempt = running_attempt(exam, learner)
+        for minutes in (30, 0, 30, 0, 30):
+            grant(course_team, ExtraTime(exam.pk, minutes, username=learner.username))
+        assert reloaded(attempt).allowed_time_limit_mins == 90
+
+    def test_an_allowance_that_was_never_given_is_given_by_its_repetition(
+        self, exam: Exam, course_team: User, learner: User
+    ) -> None:
+        attempt = running_attempt(exam, learner)
+        AllowanceFactory.create(user=learner, exam=exam, extra_time_mins=30)
+        grant(course_team, ExtraTime(exam.pk, 30, username=learner.username))
+        assert reloaded(attempt).allowed_time_limit_mins == 90
+
+    def test_an_allowance_set_by_hand_is_given_too(self, exam: Exam, course_team: User, learner: User) -> None:
+        attempt = running_attempt(exam, learner)
+        set_extra_time(StudentAllowance(user=learner, exam=exam, extra_time_mins=20), by=course_team)
+        assert (minutes_of(learner, exam), reloaded(attempt).allowed_time_limit_mins) == (20, 80)
+
+    def test_it_reaches_the_attempt_of_a_retired_instance_of_the_content(
+        self, exam: Exam, course_team: User, learner: User
+    ) -> None:
+        attempt = running_attempt(exam, learner)
+        Exam.objects.update(is_active=False)
+        now_active = ExamFactory.create(content_id=exam.content_id, proctored=True)
+        grant(course_team, ExtraTime(now_active.pk, 15, username=learner.username))
+        assert reloaded(attempt).allowed_time_limit_mins == 75
 
     def test_a_lower_one_takes_nothing_away(self, exam: Exam, course_team: User, learner: User, trail: Trail) -> None:
         AllowanceFactory.create(user=learner, exam=exam, extra_time_mins=15)

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from edx_exams.apps.core.api import act_as_learner, create_exam_attempt, get_extra_time, grant_extra_time
-from edx_exams.apps.core.clock import seconds_remaining
+from edx_exams.apps.core.api import act_as_learner, create_exam_attempt, grant_extra_time, minutes_if_started
 from edx_exams.apps.core.data import ExtraTime
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
@@ -178,11 +177,11 @@ class TestTimeAllowed:
         AllowanceFactory.create(user=learner, exam=exam, extra_time_mins=15)
         AllowanceFactory.create(user=learner, extra_time_mins=100)
         AllowanceFactory.create(exam=exam, extra_time_mins=1000)
-        assert get_extra_time(learner.pk, exam.pk) == 15
+        assert minutes_if_started(exam, learner.pk) == 75
         assert running_attempt(exam, learner).allowed_time_limit_mins == 75
 
     def test_without_an_allowance_there_is_no_extra_time(self, learner: User) -> None:
-        assert get_extra_time(learner.pk, ExamFactory.create().pk) == 0
+        assert minutes_if_started(ExamFactory.create(time_limit_mins=60), learner.pk) == 60
 
     @pytest.mark.parametrize(
         ("until_due", "allowed"),
@@ -191,7 +190,6 @@ class TestTimeAllowed:
             (timedelta(minutes=60), 60),
             (timedelta(minutes=59, seconds=59.9), 59),
             (timedelta(minutes=1), 1),
-            (timedelta(seconds=59), 0),
         ],
     )
     def test_the_due_date_caps_it_to_whole_minutes(self, learner: User, until_due: timedelta, allowed: int) -> None:
@@ -208,11 +206,24 @@ class TestTimeAllowed:
         Exam.objects.update(due_date=NOON + 20 * MINUTE)
         assert start(attempt, now=NOON).allowed_time_limit_mins == 20
 
-    def test_an_attempt_created_before_the_due_date_gets_no_time_after_it(self, learner: User) -> None:
-        attempt = make_attempt(user=learner, due_date=NOON, at=NOON - MINUTE)
-        started = start(attempt, now=NOON + MINUTE)
-        assert started.allowed_time_limit_mins == 0
-        assert seconds_remaining(started, NOON + MINUTE) == 0
+    @pytest.mark.parametrize("late", [timedelta(seconds=-59.9), timedelta(0), MINUTE])
+    def test_with_less_than_a_minute_to_the_due_date_nothing_is_started(self, learner: User, late: timedelta) -> None:
+        attempt = make_attempt(user=learner, due_date=NOON, at=NOON - 5 * MINUTE)
+        with pytest.raises(ExamAttemptOnPastDueExam, match="due date"):
+            start(attempt, now=NOON + late)
+        assert (reloaded(attempt).status, reloaded(attempt).start_time) == ("created", None)
+
+    def test_a_beginning_with_the_clock_in_the_last_minute_leaves_no_attempt(self, learner: User) -> None:
+        exam = ExamFactory.create(due_date=NOON + MINUTE / 2)
+        with pytest.raises(ExamAttemptOnPastDueExam):
+            create_exam_attempt(exam.pk, learner.pk, start_clock=True, now=NOON)
+        assert not ExamAttempt.objects.exists()
+
+    @pytest.mark.parametrize("minutes", [2**31 - 1, 525_601])
+    def test_limits_that_no_exam_has_overflow_nothing(self, learner: User, minutes: int) -> None:
+        exam = ExamFactory.create(time_limit_mins=minutes)
+        AllowanceFactory.create(user=learner, exam=exam, extra_time_mins=minutes)
+        assert running_attempt(exam, learner).allowed_time_limit_mins == 2 * 525_600
 
     def test_an_allowance_given_before_the_start_counts_once(self, learner: User, course_team: User) -> None:
         exam = ExamFactory.create(time_limit_mins=60)

@@ -110,13 +110,43 @@ def test_a_pause_ends_at_the_due_date(timed: Timed) -> None:
     assert (over.status, over.end_time) == ("submitted", START + 90 * MINUTE)
 
 
-def test_pausing_never_costs_minutes_that_the_attempt_had_anyway(timed: Timed) -> None:
-    due(timed, 60)
+def test_the_tools_minutes_do_not_reach_past_the_due_date(timed: Timed, settings: Settings) -> None:
+    due(timed, 70)
     timed.do("update", 5, extra_time_mins=30)
-    timed.do("pause", 65)
-    assert expired_at(row(timed.attempt), START + 80 * MINUTE) is None
-    timed.do("resume", 70)
-    assert timed.minutes_left(70) == 20, "the minutes beyond the due date are the tool's gift, and no more"
+    assert row(timed.attempt).extra_time_mins == 30
+    assert timed.minutes_left(5) == 65, "the 10 that are left until the due date"
+    settings.LTI_PAUSE_EXTENDS_DUE_DATE = True
+    timed.do("update", 6, extra_time_mins=31)
+    assert timed.minutes_left(6) == 85
+
+
+def test_pausing_never_costs_minutes_that_the_attempt_had_anyway(timed: Timed) -> None:
+    due(timed, 30)
+    timed.do("pause", 35)
+    assert expired_at(row(timed.attempt), START + 50 * MINUTE) is None
+    timed.do("resume", 40)
+    assert timed.minutes_left(40) == 20, "the due date was moved forward, and shortens nothing"
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "update"])
+def test_extra_time_counts_with_whatever_moves_the_clock(timed: Timed, action: str) -> None:
+    if action == "resume":
+        timed.do("pause", 5)
+    timed.do(action, 5, extra_time_mins=7)
+    assert timed.minutes_left(5) == 62
+    assert AssessmentControlResult.objects.latest("pk").extra_time_mins == 7
+
+
+def test_extra_time_of_a_flag_is_kept_only(timed: Timed) -> None:
+    timed.do("flag", 5, extra_time_mins=7)
+    assert timed.minutes_left(5) == 55
+    assert AssessmentControlResult.objects.get().extra_time_mins == 7
+
+
+def test_an_update_without_extra_time_changes_nothing(timed: Timed) -> None:
+    timed.do("update", 1, extra_time_mins=10)
+    timed.do("update", 2)
+    assert timed.minutes_left(2) == 68
 
 
 def test_a_tool_that_never_resumes_does_not_block_other_exams(timed: Timed, learner: User, vendor: Vendor) -> None:
@@ -129,15 +159,13 @@ def test_a_tool_that_never_resumes_does_not_block_other_exams(timed: Timed, lear
     assert (row(timed.attempt).status, row(other).status) == ("submitted", "started")
 
 
-@pytest.mark.parametrize("action", [LearnerAction.SUBMIT, LearnerAction.STOP])
-def test_a_paused_learner_may_stop_or_submit_and_so_ends_the_pause(
-    timed: Timed, learner: User, action: LearnerAction
-) -> None:
+def test_a_paused_learner_may_stop_and_the_pause_goes_on_until_they_submit(timed: Timed, learner: User) -> None:
     timed.do("pause", 10)
-    act_as_learner(timed.attempt, action, learner=learner, now=START + 30 * MINUTE)
+    act_as_learner(timed.attempt, LearnerAction.STOP, learner=learner, now=START + 20 * MINUTE)
+    assert (row(timed.attempt).status, timed.minutes_left(25)) == ("ready_to_submit", 50)
+    act_as_learner(timed.attempt, LearnerAction.SUBMIT, learner=learner, now=START + 30 * MINUTE)
     ended = row(timed.attempt)
-    assert ended.paused_at is None
-    assert ended.paused_seconds == 20 * 60
+    assert (ended.status, ended.paused_at, ended.paused_seconds) == ("submitted", None, 20 * 60)
 
 
 def test_a_paused_attempt_is_not_started(timed: Timed, learner: User) -> None:

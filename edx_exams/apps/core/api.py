@@ -4,7 +4,13 @@ The public Python API of the domain: what other apps, and operators' scripts, ma
 The positional arguments of each function and their meaning are a promise.
 """
 
-from edx_exams.apps.core.allowances import allowances_of, get_extra_time, grant_extra_time, revoke_extra_time
+from edx_exams.apps.core.allowances import (
+    allowances_of,
+    grant_extra_time,
+    minutes_if_started,
+    revoke_extra_time,
+    set_extra_time,
+)
 from edx_exams.apps.core.attempts import (
     act_as_learner,
     act_as_staff,
@@ -94,7 +100,6 @@ __all__ = [
     "get_exam_by_id",
     "get_exam_provider",
     "get_exam_url_path",
-    "get_extra_time",
     "get_provider_by_exam_id",
     "get_providers",
     "grant_access",
@@ -105,6 +110,7 @@ __all__ = [
     "latest_attempt",
     "launch_tool",
     "mark_ready",
+    "minutes_if_started",
     "person",
     "reset_and_recreate",
     "reset_exam_attempt",
@@ -113,6 +119,7 @@ __all__ = [
     "revoke_extra_time",
     "running_attempt",
     "select_attempts",
+    "set_extra_time",
     "submit_if_unfinished",
     "submit_timed_out_attempts",
     "sync_course_exams",

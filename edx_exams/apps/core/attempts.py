@@ -7,7 +7,6 @@ and the event that the change owes. Changes go through `transitions.act_on`.
 
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
@@ -25,6 +24,7 @@ from edx_exams.apps.core.exceptions import (
 )
 from edx_exams.apps.core.history import set_history_metadata
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.owed_time import exam_for_start
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import lock_users, write_transaction
 from edx_exams.apps.core.transition_rules import (
@@ -67,10 +67,9 @@ def get_current_exam_attempt(user_id: int, exam_id: int) -> ExamAttempt | None:
 
 
 def get_active_attempt_for_user(user_id: int) -> ExamAttempt | None:
-    """The learner's attempt whose clock runs, of whatever exam, None if there is none."""
-    return _newest(
-        ExamAttempt.objects.filter(user_id=user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses))
-    )
+    """Return the learner's attempt whose clock runs, of whatever exam, None if there is none."""
+    running = sorted(ExamAttemptStatus.in_progress_statuses)
+    return _newest(ExamAttempt.objects.filter(user_id=user_id, status__in=running))
 
 
 def get_attempt_for_user_with_attempt_number_and_resource_id(
@@ -131,7 +130,11 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
 
 
 def _create(exam: Exam, learner: User) -> ExamAttempt:
-    """Insert an attempt of an exam whose learner is locked."""
+    """
+    Insert an attempt of an exam whose learner is locked.
+
+    :raises ExamDoesNotExist: it has been retired while we waited to insert
+    """
     attempt = ExamAttempt(
         exam=exam,
         user=learner,
@@ -140,31 +143,22 @@ def _create(exam: Exam, learner: User) -> ExamAttempt:
     )
     set_history_metadata(attempt, by=learner, reason="created by the learner")
     attempt.save(force_insert=True)
-    if not _is_active_still(exam):
+    attempt.exam = exam_for_start(exam.pk)
+    if not attempt.exam.is_active:
         raise ExamDoesNotExist(exam.pk)
     return attempt
 
 
 def _next_attempt_number(exam: Exam, learner: User) -> int:
-    """One more than the learner ever had of this exam. The history knows those that were reset."""
-    past = ExamAttempt.history.filter(exam_id=exam.pk, user_id=learner.pk)
+    """
+    Return one more than the learner ever had of this resource. The history knows those that were reset.
+
+    Instances of an exam share the resource id, by which a tool names an attempt, with learner and number.
+    """
+    instances = Exam.objects.filter(resource_id=exam.resource_id)
+    past = ExamAttempt.history.filter(exam_id__in=instances.values("pk"), user_id=learner.pk)
     known = past.aggregate(attempts=Count("id", distinct=True), highest=Max("attempt_number"))
     return 1 + max(int(known["attempts"]), int(known["highest"] or 0))
-
-
-def _is_active_still(exam: Exam) -> bool:
-    """
-    Tell whether the exam is still active after an attempt of it has been inserted.
-
-    The insert has taken a shared lock on the exam's row (its foreign key), so from here on the answer stays true. Only
-    a read that takes that same lock sees past the transaction's snapshot; Django knows no shared locks.
-    """
-    if connection.vendor != "mysql":
-        return True  # SQLite lets one writer in at a time
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT is_active FROM exams_exam WHERE id = %s LOCK IN SHARE MODE", [exam.pk])
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 # Moving on

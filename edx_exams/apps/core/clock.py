@@ -5,18 +5,26 @@ Pure functions of rows and a moment. Each rule of time stands here, once; whoeve
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Least
 
-from edx_exams.apps.core.models import Exam, ExamAttempt
+from edx_exams.apps.core.limits import MAX_MINUTES
+from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 
 #: Seconds. Less time remaining than this counts as none.
 MIN_TIME_REMAINING: Final = 1.0
 
 _MINUTE: Final = timedelta(minutes=1)
+#: Minutes that count of any attempt: limit, allowance and the tool's minutes at their largest. Old rows may hold more,
+#: and with those a computed date would be none that Python or a database knows.
+_MAX_ATTEMPT_MINUTES: Final = 3 * MAX_MINUTES
+#: Time after which the learning interface has surely asked for the time again, and what it may be wrong by.
+_CLIENT_POLL: Final = timedelta(seconds=75)
+_CLIENT_TOLERANCE_SECONDS: Final = 5
 #: Databases count durations in microseconds, and MySQL cannot multiply a duration.
 _MICROSECONDS_PER_MINUTE: Final = _MINUTE // timedelta.resolution
 
@@ -24,11 +32,31 @@ _MICROSECONDS_PER_MINUTE: Final = _MINUTE // timedelta.resolution
 # How long
 
 
-def minutes_until_due(exam: Exam, start: datetime, *, at_most: int) -> int:
-    """Whole minutes from `start` that do not reach past the exam's due date, where it has one that applies."""
+def extra_minutes(allowance: StudentAllowance | None) -> int:
+    """Return the minutes that an allowance gives beyond the exam's time limit; 0 for none."""
+    return min(allowance.extra_time_mins, MAX_MINUTES) if allowance else 0
+
+
+def entitled(exam: Exam, allowance: StudentAllowance | None, start: datetime) -> int:
+    """
+    Return the whole minutes that a learner is owed who starts, or has started, the exam at `start`.
+
+    Time limit and allowance as they are now, not past the due date as it is now. What the tool grants and gives back
+    comes on top of it, see `latest_end_after`. It is computed, never added up: so it does not matter how often or in
+    which order a course's team changes its mind.
+
+    :param exam: as it is now
+    :param allowance: the learner's for this content, as it is now
+    """
+    minutes = min(exam.time_limit_mins, MAX_MINUTES) + extra_minutes(allowance)
     if exam.due_date is None or exam.kind.is_practice:
-        return at_most
-    return min(at_most, max((exam.due_date - start) // _MINUTE, 0))
+        return minutes
+    return min(minutes, max((exam.due_date - start) // _MINUTE, 0))
+
+
+def is_too_late_to_start(exam: Exam, now: datetime) -> bool:
+    """Tell whether less than one whole minute is left until the due date: a start would use the attempt up."""
+    return exam.due_date is not None and not exam.kind.is_practice and exam.due_date - now < _MINUTE
 
 
 # When it ends
@@ -36,70 +64,127 @@ def minutes_until_due(exam: Exam, start: datetime, *, at_most: int) -> int:
 
 def deadline(attempt: ExamAttempt, now: datetime) -> datetime | None:
     """
-    Moment at which the learner's time ends; None for an attempt without start or limit.
+    Return the moment at which the learner's time ends; None for an attempt without start or limit.
 
     :param now: aware; a running pause moves the deadline on with it
     """
-    if attempt.start_time is None or attempt.allowed_time_limit_mins is None:
-        return None
-    paused = attempt.paused_seconds
-    if attempt.paused_at is not None:
-        paused += max((now - attempt.paused_at).total_seconds(), 0)
-    minutes = attempt.allowed_time_limit_mins + attempt.extra_time_mins
-    return attempt.start_time + timedelta(minutes=minutes, seconds=paused)
+    end = _end(attempt)
+    if end and attempt.paused_at is not None:
+        end += max(now - attempt.paused_at, timedelta(0))
+    return end
 
 
 def seconds_remaining(attempt: ExamAttempt, now: datetime) -> float:
-    """Seconds that the learner has left; 0 where the time is over, or there is no start or limit."""
+    """Return the seconds that the learner has left; 0 where the time is over, or there is no start or limit."""
     end = deadline(attempt, now)
     return max((end - now).total_seconds(), 0.0) if end else 0.0
 
 
-# Pauses
+def _end(attempt: ExamAttempt) -> datetime | None:
+    """Return the end without a running pause."""
+    end = _unbounded_end(attempt)
+    return min(end, attempt.latest_end) if end and attempt.latest_end else end
 
 
-def pause_due_date(attempt: ExamAttempt) -> datetime | None:
-    """Moment past which no pause moves the attempt's deadline; None where there is none."""
+def _unbounded_end(attempt: ExamAttempt) -> datetime | None:
+    if attempt.start_time is None or attempt.allowed_time_limit_mins is None:
+        return None
+    minutes = min(attempt.allowed_time_limit_mins + attempt.extra_time_mins, _MAX_ATTEMPT_MINUTES)
+    return attempt.start_time + timedelta(minutes=minutes, seconds=attempt.paused_seconds)
+
+
+# What moves it
+
+
+def change_clock(attempt: ExamAttempt, now: datetime, **fields: Any) -> list[str]:
+    """
+    Set fields that an attempt's end is computed from, in memory, and what follows from them.
+
+    The end is moved past the due date by none of them, unless the settings say that pauses and the tool's minutes
+    extend it. Where it was later already, because the due date has been moved forward, it stays.
+
+    :param now: moment of the change
+    :param fields: new values of `allowed_time_limit_mins`, `extra_time_mins`, `paused_at`, `paused_seconds`
+    :returns: names of the fields whose values have changed
+    """
+    before = {name: getattr(attempt, name) for name in (*fields, "latest_end", "end_moved_at")}
+    was = _end(attempt)
+    for name, value in fields.items():
+        setattr(attempt, name, value)
+    attempt.latest_end = _latest_end(attempt, was)
+    end = _end(attempt)
+    if attempt.is_in_progress and end and was and end > was:
+        attempt.end_moved_at = now
+    return [name for name, value in before.items() if getattr(attempt, name) != value]
+
+
+def _latest_end(attempt: ExamAttempt, was: datetime | None) -> datetime | None:
+    """
+    Return the moment past which the attempt's end does not go: the due date, or its end until now if that is later.
+
+    :returns: None where the end does not come up to it, or nothing bounds it
+    """
+    due_date, end = _bounding_due_date(attempt), _unbounded_end(attempt)
+    if due_date is None or end is None:
+        return None
+    bound = max(due_date, was) if was else due_date
+    return bound if end > bound else None
+
+
+def _bounding_due_date(attempt: ExamAttempt) -> datetime | None:
+    """Return the moment past which no pause and no minutes of the tool move the attempt's end; None for none."""
     if settings.LTI_PAUSE_EXTENDS_DUE_DATE or attempt.exam.kind.is_practice:
         return None
     return attempt.exam.due_date
 
 
-def seconds_given_back(attempt: ExamAttempt, now: datetime) -> float:
+def end_pause(attempt: ExamAttempt, now: datetime) -> list[str]:
     """
-    Seconds by which the deadline moves if the attempt's pause ends now: what the pause has lasted.
+    Let the clock of an attempt go on in memory, if it is paused: its end moves by the length of the pause.
 
-    Not past the exam's due date, unless the settings say that pauses extend it. 0 for an attempt that is not paused.
+    :returns: names of the fields whose values have changed
     """
     if attempt.paused_at is None:
-        return 0.0
+        return []
     seconds = max((now - attempt.paused_at).total_seconds(), 0.0)
-    due_date, end = pause_due_date(attempt), deadline(attempt, attempt.paused_at)
-    if due_date and end:
-        seconds = min(seconds, max((due_date - end).total_seconds(), 0.0))
-    return seconds
+    return change_clock(attempt, now, paused_at=None, paused_seconds=attempt.paused_seconds + seconds)
 
 
 def pause_deadline(attempt: ExamAttempt, paused_at: datetime) -> datetime:
     """
-    Moment at which a pause ends by itself, and the attempt with it: a tool that never resumes blocks nobody for ever.
+    Return the moment at which a pause ends by itself, and the attempt with it: no tool may block a learner for ever.
 
     After `LTI_MAX_PAUSE_MINUTES`, or at the due date; past that only for the minutes that the attempt had anyway.
 
     :param paused_at: when the pause began
     """
     end = paused_at + timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)
-    due_date = pause_due_date(attempt)
+    due_date = _bounding_due_date(attempt)
     if due_date is None:
         return end
-    return min(end, max(due_date, deadline(attempt, paused_at) or due_date))
+    return min(end, max(due_date, _end(attempt) or due_date))
+
+
+def has_outdated_client(attempt: ExamAttempt, now: datetime) -> bool:
+    """
+    Tell whether the learner's client counts down to an end that is no longer the attempt's.
+
+    The learning interface asks for the time once a minute, knows no pause, and submits at its own zero: while the
+    attempt is paused, and for a while after its end has been moved later, that zero comes too early.
+    """
+    if attempt.status != ExamAttemptStatus.started:
+        return False
+    if attempt.paused_at is not None:
+        return True
+    is_recent = attempt.end_moved_at is not None and now - attempt.end_moved_at <= _CLIENT_POLL
+    return is_recent and seconds_remaining(attempt, now) > _CLIENT_TOLERANCE_SECONDS
 
 
 # When time is over
 
 
 def expired_at(attempt: ExamAttempt, now: datetime) -> datetime | None:
-    """Moment by which an attempt in progress should have been submitted; None while it has time, or is not running."""
+    """Return the moment by which a running attempt should have been submitted; None while it has time."""
     if not attempt.is_in_progress:
         return None
     if attempt.paused_at is not None:
@@ -119,16 +204,16 @@ def may_have_run_out(now: datetime) -> Q:
     """
     Condition on attempts that finds each running one that `is_out_of_time` may be true of.
 
-    It leaves finished pauses out of account: no attempt ends before its time without them.
+    It leaves finished pauses out of account: they only move the end on.
     """
-    limit = ExpressionWrapper(
-        (F("allowed_time_limit_mins") + F("extra_time_mins")) * Value(_MICROSECONDS_PER_MINUTE),
-        output_field=DurationField(),
-    )
+    minutes = Least(F("allowed_time_limit_mins") + F("extra_time_mins"), Value(_MAX_ATTEMPT_MINUTES))
+    limit = ExpressionWrapper(minutes * Value(_MICROSECONDS_PER_MINUTE), output_field=DurationField())
+    soon = now + timedelta(seconds=MIN_TIME_REMAINING)
     return Q(
         Q(start_time=None)
         | Q(allowed_time_limit_mins=None)
-        | Q(start_time__lte=now + timedelta(seconds=MIN_TIME_REMAINING) - limit),
+        | Q(start_time__lte=soon - limit)
+        | Q(latest_end__lte=soon),
         status__in=sorted(ExamAttemptStatus.in_progress_statuses),
         paused_at=None,
     )

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from edx_exams.apps.core.allowances import get_extra_time
+from edx_exams.apps.core.allowances import minutes_if_started
 from edx_exams.apps.core.attempts import get_current_exam_attempt
-from edx_exams.apps.core.clock import minutes_until_due
 from edx_exams.apps.core.exams import get_course_exam, get_exam_by_content_id
 from edx_exams.apps.core.models import Exam, ExamAttempt
 from edx_exams.apps.core.statuses import ExamAttemptStatus
@@ -87,8 +86,7 @@ def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime
     if exam is None:
         return None
     attempt = get_current_exam_attempt(user_id, exam.pk)
-    minutes = exam.time_limit_mins + get_extra_time(user_id, exam.pk)
-    return LearnersExam(exam, attempt, minutes_until_due(exam, now, at_most=minutes), exam.is_past_due(now))
+    return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
 
 
 def _running(user_id: int) -> QuerySet[ExamAttempt]:

@@ -138,7 +138,7 @@ class ExamAttempt(TimeStampedModel):
     A learner's attempt of an exam.
 
     Written by `attempts`, `transitions`, `proctoring` and `allowances` alone, under a lock and with a history row. What
-    its times mean is said by `clock`; the last three fields are the proctoring tool's control of it.
+    its times mean is said by `clock`; the fields from `extra_time_mins` on are the proctoring tool's control of it.
 
     .. no_pii:
     """
@@ -153,6 +153,10 @@ class ExamAttempt(TimeStampedModel):
     extra_time_mins = models.PositiveIntegerField(default=0, db_default=0)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_seconds = models.FloatField(default=0, db_default=0)
+    #: Moment past which pauses and the tool's minutes do not move the end; None where they do not come up to it.
+    latest_end = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Moment at which the end was last moved later while the attempt ran.
+    end_moved_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     history = HistoricalRecords(table_name="exams_examattempthistory")
 

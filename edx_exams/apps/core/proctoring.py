@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
+from edx_exams.apps.core import clock
 from edx_exams.apps.core.exceptions import ControlNotAllowed
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, User
@@ -16,7 +17,7 @@ from edx_exams.apps.core.transition_rules import (
     MARK_READY,
     ControlAction,
 )
-from edx_exams.apps.core.transitions import act_on, apply_transition, end_pause, enter_status, transit
+from edx_exams.apps.core.transitions import act_on, apply_transition, enter_status, transit
 
 #: The reason code of an assessment that ended as it should.
 ENDED_NORMALLY: Final = "1"
@@ -31,7 +32,7 @@ class ControlReport(NamedTuple):
 
     :param incident_time: aware
     :param severity: from 0 to 1, as it was sent
-    :param extra_time_mins: the total of extra minutes, for an update
+    :param extra_time_mins: total of the extra minutes that the tool grants; takes effect with pause, resume and update
     """
 
     action: ControlAction
@@ -116,6 +117,7 @@ def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> Exam
         state = control_status(attempt)
         message = f"“{report.action}” is not possible while the assessment is “{state}” ({attempt.status})."
         raise ControlNotAllowed(message)
+    attempt.exam.refresh_from_db(fields=["due_date"])  # it bounds the clock, and was read before the lock
     _HANDLERS[report.action](attempt, report, now)
     AssessmentControlResult.objects.create(
         attempt=attempt,
@@ -124,7 +126,7 @@ def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> Exam
         severity=None if report.severity is None else report.severity.quantize(_STORED_PLACES, ROUND_HALF_UP),
         reason_code=report.reason_code,
         reason_message=report.reason_message,
-        extra_time_mins=report.extra_time_mins if report.action == ControlAction.UPDATE else None,
+        extra_time_mins=report.extra_time_mins,
     )
     return attempt
 
@@ -140,26 +142,26 @@ def _pause(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
     if attempt.paused_at is not None:
         message = "The assessment is paused already."
         raise ControlNotAllowed(message)
-    attempt.paused_at = now
-    save_with_history(attempt, ["paused_at"], by=None, reason=_reason(report))
-
-
-def _resume(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
-    changed = end_pause(attempt, now)
-    if not changed:
-        message = "The assessment is not paused."
-        raise ControlNotAllowed(message)
+    changed = clock.change_clock(attempt, now, paused_at=now, **_granted(report))
     save_with_history(attempt, changed, by=None, reason=_reason(report))
 
 
-def _update(attempt: ExamAttempt, report: ControlReport, _: datetime) -> None:
-    minutes = report.extra_time_mins
-    if minutes is None:
-        message = "An update needs extra_time, the total of extra minutes."
+def _resume(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    if attempt.paused_at is None:
+        message = "The assessment is not paused."
         raise ControlNotAllowed(message)
-    if minutes != attempt.extra_time_mins:
-        attempt.extra_time_mins = minutes
-        save_with_history(attempt, ["extra_time_mins"], by=None, reason=_reason(report))
+    changed = {*clock.end_pause(attempt, now), *clock.change_clock(attempt, now, **_granted(report))}
+    save_with_history(attempt, sorted(changed), by=None, reason=_reason(report))
+
+
+def _update(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
+    if changed := clock.change_clock(attempt, now, **_granted(report)):
+        save_with_history(attempt, changed, by=None, reason=_reason(report))
+
+
+def _granted(report: ControlReport) -> dict[str, int]:
+    """Return the tool's total of extra minutes, where it names one, as a field of the attempt."""
+    return {} if report.extra_time_mins is None else {"extra_time_mins": report.extra_time_mins}
 
 
 def _flag(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:

@@ -13,12 +13,16 @@ from typing import Final
 from django.utils import timezone
 
 from edx_exams.apps.core import clock
-from edx_exams.apps.core.allowances import get_extra_time
 from edx_exams.apps.core.attempt_events import announce
-from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
+from edx_exams.apps.core.exceptions import (
+    ExamAttemptDoesNotExist,
+    ExamAttemptOnPastDueExam,
+    ExamIllegalStatusTransition,
+)
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.core.owed_emails import owe_email
+from edx_exams.apps.core.owed_time import allowance_for, exam_for_start
 from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
 from edx_exams.apps.core.transactions import durable_transaction, lock_attempts, lock_users, write_transaction
 from edx_exams.apps.core.transition_rules import Transition
@@ -113,7 +117,6 @@ def transit(attempt: ExamAttempt, transition: Transition, *, by: User | None, re
     if transition.to == ExamAttemptStatus.started or (
         transition.to in ExamAttemptStatus.in_progress_statuses and not attempt.is_in_progress
     ):
-        attempt.exam.refresh_from_db()  # its time limit and due date may have just changed
         others = ExamAttempt.objects.filter(
             user_id=attempt.user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
         ).exclude(pk=attempt.pk)
@@ -155,13 +158,26 @@ def start_attempt(
             )
             raise ExamIllegalStatusTransition(message)
 
-    fields = []
-    if attempt.start_time is None:
-        attempt.start_time = now
-        minutes = attempt.exam.time_limit_mins + get_extra_time(attempt.user_id, attempt.exam_id)
-        attempt.allowed_time_limit_mins = clock.minutes_until_due(attempt.exam, now, at_most=minutes)
-        fields = ["start_time", "allowed_time_limit_mins"]
+    fields = [] if attempt.start_time else _set_clock(attempt, now)
     enter_status(attempt, status, by=by, reason=reason, now=now, changed=fields)
+
+
+def _set_clock(attempt: ExamAttempt, now: datetime) -> list[str]:
+    """
+    Let the clock of a locked attempt run for the first time, for what its learner is owed now.
+
+    :returns: the fields that have changed
+    :raises ExamAttemptOnPastDueExam: less than a minute is left until the due date
+    """
+    attempt.exam = exam_for_start(attempt.exam_id)
+    if clock.is_too_late_to_start(attempt.exam, now):
+        message = (
+            f"Less than a minute is left until the due date of “{attempt.exam.exam_name}”: it can no longer be started."
+        )
+        raise ExamAttemptOnPastDueExam(message)
+    attempt.start_time = now
+    minutes = clock.entitled(attempt.exam, allowance_for(attempt.exam, attempt.user_id), now)
+    return ["start_time", *clock.change_clock(attempt, now, allowed_time_limit_mins=minutes)]
 
 
 def enter_status(
@@ -190,25 +206,13 @@ def enter_status(
     elif attempt.end_time is not None and status in ExamAttemptStatus.incomplete_statuses:
         attempt.end_time = None  # opened again, by force
         fields.append("end_time")
-    fields += end_pause(attempt, now)
+    if status not in ExamAttemptStatus.in_progress_statuses:
+        fields += clock.end_pause(attempt, now)
     save_with_history(attempt, fields, by=by, reason=reason)
     if effects.event:
         announce(effects.event, attempt)
     if effects.email and mail:
         owe_email(attempt, effects.email)
-
-
-def end_pause(attempt: ExamAttempt, now: datetime) -> list[str]:
-    """
-    Let the clock of a locked attempt go on, if it is paused, with the time that the pause gives back.
-
-    :returns: the fields that have changed
-    """
-    if attempt.paused_at is None:
-        return []
-    attempt.paused_seconds += clock.seconds_given_back(attempt, now)
-    attempt.paused_at = None
-    return ["paused_seconds", "paused_at"]
 
 
 def submit_if_out_of_time(attempt: ExamAttempt, now: datetime) -> bool:

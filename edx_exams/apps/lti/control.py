@@ -84,8 +84,6 @@ def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
     reason_code = field("reason_code", _reason_code)
     message = field("reason_msg", lambda value: _text(value, LONGEST_MESSAGE, allow_empty=True))
     extra_time = field("extra_time", lambda value: _integer(value, 0, LONGEST_EXTRA_TIME))
-    if action == ControlAction.UPDATE and data.get("extra_time") is None:
-        errors["extra_time"] = ["An update needs it: the total of extra minutes."]
     if errors:
         raise BadBody(errors)
     report = ControlReport(action, incident_time, severity, reason_code, message, extra_time)
