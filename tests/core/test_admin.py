@@ -145,13 +145,6 @@ def test_nor_does_pasting_a_whole_page_into_it(model: type[Model], browser: Clie
         text_of(browser.get(page(model, "changelist"), {"q": text}))
 
 
-@pytest.mark.parametrize(
-    "model", [User, CourseStaffRole, ProctoringProvider, StudentAllowance, AssessmentControlResult]
-)
-def test_rows_can_be_added_by_hand(model: type[Model], browser: Client) -> None:
-    text_of(browser.get(page(model, "add")))
-
-
 @pytest.mark.parametrize("model", WITH_HISTORY)
 def test_the_history_of_a_row_costs_the_same_however_long_it_is(
     model: type[Model], browser: Client, statements_of: StatementsOf
@@ -220,11 +213,6 @@ def test_events_are_looked_at_and_not_edited(browser: Client) -> None:
     assert browser.post(page(OutboxEvent, "change", event.pk), {"state": "failed"}).status_code == 403
     assert browser.post(page(OutboxEvent, "delete", event.pk), {"post": "yes"}).status_code == 403
     assert OutboxEvent.objects.get().state == "pending"
-
-
-@pytest.mark.parametrize("model", [CourseExamConfiguration, Exam])
-def test_what_the_platform_makes_is_not_added_by_hand(model: type[Model], browser: Client) -> None:
-    assert browser.get(page(model, "add")).status_code == 403
 
 
 def test_a_second_active_exam_of_one_content_is_refused_and_no_error(browser: Client) -> None:

@@ -17,6 +17,7 @@ from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.events.models import OutboxEvent
 from tests.core.conftest import EventsOwed, Trail, browser_of, every_statement, page, reloaded, text_of
 from tests.factories import (
+    ExamFactory,
     OldAttemptFactory,
     ProviderFactory,
     ResultFactory,
@@ -192,14 +193,64 @@ def test_an_attempt_without_a_provider_cannot(browser: Client) -> None:
     assert "start_proctoring" not in text_of(browser.get(page(ExamAttempt, "change", make_attempt().pk)))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("attempt_number", 9), ("allowed_time_limit_mins", 999), ("start_time_0", "2020-01-01")]
-)
-def test_nothing_but_the_status_can_be_edited(name: str, value: object, browser: Client) -> None:
-    attempt = running_attempt()
-    browser.post(page(ExamAttempt, "change", attempt.pk), {"status": "started", name: value})
+def corrected(browser: Client, attempt: ExamAttempt, **times: Any) -> Any:
+    form = {name: value for name, value in times.items() if not hasattr(value, "date")}
+    for name, moment in times.items():
+        if hasattr(moment, "date"):
+            form |= {f"{name}_0": f"{moment:%Y-%m-%d}", f"{name}_1": f"{moment:%H:%M:%S}"}
+    return browser.post(page(ExamAttempt, "change", attempt.pk), {"status": attempt.status, **form})
+
+
+def test_times_are_corrected_with_history_and_without_an_event(
+    browser: Client, superuser: User, events_owed: EventsOwed
+) -> None:
+    attempt = submitted_attempt()
+    hour_ago = (timezone.now() - timedelta(hours=1)).replace(microsecond=0)
+    times = {"start_time": hour_ago - timedelta(hours=1), "end_time": hour_ago, "allowed_time_limit_mins": 90}
+    assert corrected(browser, attempt, **times).status_code == 302
     after = reloaded(attempt)
-    assert (after.attempt_number, after.allowed_time_limit_mins, after.start_time) == (1, 60, attempt.start_time)
+    assert {name: getattr(after, name) for name in times} == times
+    row = ExamAttempt.history.filter(id=attempt.pk).latest("history_id")
+    assert (row.history_user, row.history_change_reason) == (superuser, "times corrected in the admin")
+    assert events_owed() == ["submitted"]
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ({"allowed_time_limit_mins": 2_147_483_647}, "errorlist"),
+        ({"allowed_time_limit_mins": -1}, "errorlist"),
+        ({"end_time": timezone.now() - timedelta(days=3)}, "must not be before the start time"),
+        ({"end_time": timezone.now() + timedelta(days=3)}, "must lie between"),
+        ({"start_time": timezone.now().replace(year=1900)}, "must lie between"),
+        ({"start_time": timezone.now().replace(year=9999)}, "must lie between"),
+    ],
+)
+def test_times_that_cannot_be_are_refused_and_nothing_changes(
+    times: dict[str, Any], told: str, browser: Client
+) -> None:
+    attempt = submitted_attempt()
+    before = ExamAttempt.objects.values().get(pk=attempt.pk)
+    answer = corrected(browser, attempt, **times)
+    assert told in (answer.content.decode() or " ".join(messages_of(answer)))
+    assert ExamAttempt.objects.values().get(pk=attempt.pk) == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("attempt_number", 9), ("extra_time_mins", 9), ("exam", 1), ("user", 1)])
+def test_what_names_an_attempt_cannot_be_edited(name: str, value: object, browser: Client) -> None:
+    attempt = running_attempt()
+    before = ExamAttempt.objects.values().get(pk=attempt.pk)
+    browser.post(page(ExamAttempt, "change", attempt.pk), {"status": "started", name: value})
+    assert ExamAttempt.objects.values().get(pk=attempt.pk) == before
+
+
+def test_one_that_is_over_is_submitted_though_the_reset_is_of_who_may_only_delete(events_owed: EventsOwed) -> None:
+    attempt = overdue_attempt()
+    deleter = UserFactory.create(is_staff=True)
+    deleter.user_permissions.set(Permission.objects.filter(codename__in=["view_examattempt", "delete_examattempt"]))
+    answer = browser_of(deleter).post(page(ExamAttempt, "delete", attempt.pk), {"post": "yes"})
+    assert answer.status_code == 302
+    assert events_owed() == ["submitted", "reset"]
 
 
 def test_deleting_one_is_a_reset(browser: Client, superuser: User, events_owed: EventsOwed) -> None:
@@ -224,8 +275,14 @@ def test_deleting_many_is_a_reset_of_each(browser: Client, events_owed: EventsOw
     assert events_owed() == ["reset", "reset"]
 
 
-def test_none_can_be_added(browser: Client) -> None:
-    assert browser.get(page(ExamAttempt, "add")).status_code == 403
+def test_one_can_be_added_where_a_learner_could_begin_it(browser: Client, learner: User) -> None:
+    exam = ExamFactory.create()
+    assert browser.post(page(ExamAttempt, "add"), {"user": learner.pk, "exam": exam.pk}).status_code == 302
+    attempt = ExamAttempt.objects.get()
+    assert (attempt.user, attempt.exam, attempt.status, attempt.attempt_number) == (learner, exam, "created", 1)
+    *_, message = messages_of(browser.post(page(ExamAttempt, "add"), {"user": learner.pk, "exam": exam.pk}))
+    assert "There is an attempt of" in message
+    assert ExamAttempt.objects.count() == 1
 
 
 def test_they_can_be_filtered_by_status(browser: Client) -> None:

@@ -67,6 +67,19 @@ def create_or_update_course_exam_configuration(
     configuration.save(update_fields=["provider", "escalation_email", "modified"])
 
 
+@write_transaction
+def edit_configuration(course_id: str, *, escalation_email: str | None, allow_opt_out: bool) -> None:
+    """
+    Change what does not concern the provider. Without one there is no escalation address.
+
+    :raises InvalidCourseId: nothing can be kept of such a course
+    """
+    configuration = lock_configuration(course_id)
+    configuration.escalation_email = escalation_email if configuration.provider_id else None
+    configuration.allow_opt_out = allow_opt_out
+    configuration.save(update_fields=["escalation_email", "allow_opt_out", "modified"])
+
+
 def _provider(name: str) -> ProctoringProvider:
     provider = ProctoringProvider.objects.filter(name=name).first()
     if provider is None:

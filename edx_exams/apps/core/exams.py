@@ -151,6 +151,24 @@ def edit_exam(exam: Exam, fields: Sequence[str], *, by: User) -> None:
     history.save_with_history(exam, fields, by=by, reason="changed in the admin")
 
 
+@write_transaction
+def add_exam(course_id: str, definition: ExamDefinition, *, by: User) -> Exam:
+    """
+    Add one exam to a course's active exams, as if its authors had published it with the others.
+
+    :raises ExamIsActiveAlready: another exam of its content is
+    """
+    lock_configuration(course_id)
+    active = list(get_course_exams(course_id))
+    if any(exam.content_id == definition.content_id for exam in active):
+        message = "This content has another active exam, which must be retired first."
+        raise ExamIsActiveAlready(message)
+    names = ExamDefinition._fields
+    kept = [ExamDefinition(**{name: getattr(exam, name) for name in names}) for exam in active]
+    sync_course_exams(course_id, [*kept, definition], by=by)
+    return get_course_exams(course_id).get(content_id=definition.content_id)
+
+
 def refuse_second_active(exam: Exam) -> None:
     """
     Keep to one active exam of a content: the constraint that says so holds on some databases only.

@@ -104,6 +104,10 @@ class InvalidAllowance(ExamBaseException):
     """Extra time for someone or something that is not there."""
 
 
+class InvalidCorrection(ExamBaseException):
+    """Times corrected by hand that cannot be."""
+
+
 class InvalidCourseRole(ExamBaseException):
     """A role in a course's team for someone, or in something, that we cannot store."""
 
