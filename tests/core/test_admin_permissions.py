@@ -34,6 +34,7 @@ SUPERUSER_MAY: Final[dict[str, set[str]]] = {
     "core.ExamAttempt": {ADD, CHANGE, DELETE},
     "core.AssessmentControlResult": set(),
     "core.StudentAllowance": {ADD, CHANGE, DELETE},
+    "core.OwedEmail": set(),
     "events.OutboxEvent": set(),
     "events.RelayLease": set(),
     "events.RoleChange": {DELETE},
