@@ -1,11 +1,8 @@
 """May this learner see this exam's content now? A pure decision, then the token that tells the LMS so."""
 
-import json
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import jwt
 from django.conf import settings
 from django.utils import timezone
 
@@ -15,6 +12,7 @@ from edx_exams.apps.core.exceptions import ContentAccessDenied
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.roles import is_course_staff
 from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.core.token_signing import signing_key
 
 #: Seconds for which a token is good at most: content must be refused soon after the time is over.
 LONGEST_ACCESS: Final = 60
@@ -70,23 +68,14 @@ def _pauses_that_extend_the_due_date(attempt: ExamAttempt) -> timedelta:
 
 
 def _sign(exam: Exam, lms_user_id: int, now: datetime, seconds: int) -> str:
-    key, headers = _signing_key(settings.TOKEN_SIGNING["JWT_PRIVATE_SIGNING_JWK"])
+    signing = settings.TOKEN_SIGNING
     claims = {
         "lms_user_id": lms_user_id,
         "course_id": exam.course_id,
         "content_id": exam.content_id,
-        "iss": settings.TOKEN_SIGNING["JWT_ISSUER"],
-        "version": settings.TOKEN_SIGNING["JWT_SUPPORTED_VERSION"],
+        "iss": signing["JWT_ISSUER"],
+        "version": signing["JWT_SUPPORTED_VERSION"],
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(seconds=seconds)).timestamp()),
     }
-    return jwt.encode(claims, key, algorithm=settings.TOKEN_SIGNING["JWT_SIGNING_ALGORITHM"], headers=headers)
-
-
-@lru_cache(maxsize=2)
-def _signing_key(jwk: str) -> tuple[Any, dict[str, str]]:
-    """The private key, parsed once a process (it takes longer than twenty signatures), and what names it in a token."""
-    parsed = json.loads(jwk)
-    return jwt.PyJWK(parsed, algorithm=settings.TOKEN_SIGNING["JWT_SIGNING_ALGORITHM"]).key, (
-        {"kid": parsed["kid"]} if "kid" in parsed else {}
-    )
+    return signing_key(signing["JWT_PRIVATE_SIGNING_JWK"], signing["JWT_SIGNING_ALGORITHM"]).sign(claims)
