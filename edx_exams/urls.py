@@ -10,6 +10,7 @@ from edx_exams.apps.api import errors, sso
 from edx_exams.apps.api.auto_auth import auto_auth
 from edx_exams.apps.api.health import health
 from edx_exams.apps.api.home import home
+from edx_exams.apps.api.probes import live, ready
 from edx_exams.apps.lti.views.pages import browser_lock
 
 admin.site.site_header = admin.site.site_title = "Special exams"
@@ -37,6 +38,9 @@ urlpatterns = [
     # Where the earlier service had its documentation.
     re_path(r"^swagger/?\Z", RedirectView.as_view(pattern_name="api-docs")),
     re_path(r"^health/?\Z", health, name="health"),
+    re_path(r"^live/?\Z", live, name="live"),
+    re_path(r"^ready/?\Z", ready, name="ready"),
+    re_path(r"^heartbeat/?\Z", ready, name="heartbeat"),
     re_path(r"^auto_auth/?\Z", auto_auth, name="auto-auth"),
     path("lti/", include("edx_exams.apps.lti.urls")),
     path("browser_lock", browser_lock),

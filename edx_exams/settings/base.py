@@ -53,6 +53,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "edx_exams.middleware.NoStore",
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
+    # Report to the back-ends of OPENEDX_TELEMETRY.
+    "edx_django_utils.monitoring.DeploymentMonitoringMiddleware",
+    "edx_django_utils.monitoring.CachedCustomMonitoringMiddleware",
+    "edx_django_utils.monitoring.CookieMonitoringMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "edx_exams.middleware.RequestLimits",
     "edx_exams.apps.lti.middleware.ToolPageHeadersMiddleware",
