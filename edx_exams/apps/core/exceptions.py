@@ -66,6 +66,9 @@ class AccountDisabled(ExamBaseException):
 
     http_status: ClassVar[int] = 403
 
+    def __init__(self) -> None:
+        super().__init__("Your account has been deactivated. Please write to the support of your platform.")
+
 
 class ExamPermissionDenied(ExamBaseException):
     """The caller may not do this."""
