@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tests.services.databases import ROOT
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port
 
 WORKERS: Final = 2
 _START_SECONDS: Final = 60

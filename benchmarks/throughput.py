@@ -29,7 +29,8 @@ import django
 from benchmarks import seed, wrk
 from benchmarks.servers import Gunicorn
 from tests.services.databases import ROOT, Database, on_mariadb
-from tests.services.mariadb import HOST, MariaDB, free_port
+from tests.services.mariadb import MariaDB
+from tests.services.ports import HOST, free_port
 from tests.tokens import Person
 
 CONNECTIONS: Final = 4

@@ -13,6 +13,7 @@ from typing import Final
 from tests.services.java import JavaFailed, JavaMissing
 from tests.services.kafka import Kafka
 from tests.services.mariadb import MariaDB, MariaDBFailed, MariaDBMissing
+from tests.services.ports import PortTaken
 from tests.services.registry import Registry
 
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "var"
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 server.start()
         if given.action == "up":
             mariadb.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-    except (MariaDBMissing, MariaDBFailed, JavaMissing, JavaFailed) as error:
+    except (MariaDBMissing, MariaDBFailed, JavaMissing, JavaFailed, PortTaken) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if given.action == "up":

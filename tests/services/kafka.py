@@ -4,12 +4,11 @@ An Apache Kafka broker of our own, in KRaft mode, on the loopback interface.
 Tests get one from the fixture ``bus``, people from ``make services.up``. Wants Java 17 or newer and Maven.
 """
 
-import socket
 from pathlib import Path
 from typing import Final
 
 from tests.services.java import HEAP, JavaServer, program, run
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, accepts, free_port, need_free
 
 PARTITIONS: Final = 3
 
@@ -55,7 +54,9 @@ class Kafka(JavaServer):
 
         :raises JavaMissing: Java or Maven is not installed
         :raises JavaFailed: it did not start
+        :raises PortTaken: another program listens on one of its ports
         """
+        need_free("Kafka", self.port, self.controller_port)
         java = ["java", HEAP, "-cp", str(_libraries() / "*")]
         properties = self.directory / "kafka.properties"
         if not (self.directory / "data").exists():
@@ -71,11 +72,7 @@ class Kafka(JavaServer):
             )
             *_, cluster = run([*java, "kafka.tools.StorageTool", "random-uuid"]).split()
             run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)])
-        self.launch([*java, "kafka.Kafka", str(properties)], {}, self._accepts)
-
-    def _accepts(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.port)) == 0
+        self.launch([*java, "kafka.Kafka", str(properties)], {}, lambda: accepts(self.port))
 
 
 def _libraries() -> Path:

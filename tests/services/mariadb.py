@@ -8,16 +8,16 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.services.ports import HOST, free_port, need_free
+
 USER: Final = "exams"
 PASSWORD: Final = "exams"
-HOST: Final = "127.0.0.1"
 
 START_SECONDS: Final = 30
 STOP_SECONDS: Final = 30
@@ -32,14 +32,6 @@ class MariaDBMissing(Exception):
 
 class MariaDBFailed(Exception):
     """The server did not start or a statement failed; the message holds what the program said."""
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class MariaDB:
@@ -66,10 +58,12 @@ class MariaDB:
 
         :raises MariaDBMissing: a program of MariaDB is not installed
         :raises MariaDBFailed: it ended or stayed silent for half a minute
+        :raises PortTaken: another program listens on its port
         """
         missing = [program for program in PROGRAMS if _program(program) is None]
         if missing:
             raise MariaDBMissing(MISSING.format(", ".join(missing)))
+        need_free("MariaDB", self.port)
         new = not (self.directory / "data").exists()
         if new:
             self._install()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.services.java import HEAP, JavaServer, program, run
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port, need_free
 
 #: Newer ones want Java 21.
 VERSION: Final = "3.0.9"
@@ -40,7 +40,9 @@ class Registry(JavaServer):
 
         :raises JavaMissing: Java or Maven is not installed
         :raises JavaFailed: it did not start
+        :raises PortTaken: another program listens on its port
         """
+        need_free("The schema registry", self.port)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.launch(
             ["java", HEAP, "-jar", str(_jar())],

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.services.databases import ROOT, Database
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port
 from tests.tokens import Person
 
 WORKERS: Final = 8

@@ -16,7 +16,7 @@ from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from edx_exams.apps.events.publishers.redis import RedisPublisher
 from edx_exams.apps.events.relay import Relay
 from tests.events.owed import KEY_FIELD, TOPIC, due_now, owe, owe_many
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port
 
 redis_bus = pytest.importorskip("edx_event_bus_redis", reason="edx-event-bus-redis is installed in production alone")
 

@@ -15,7 +15,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests import tokens
 from tests.services.databases import ROOT
-from tests.services.mariadb import HOST, USER, MariaDB, free_port
+from tests.services.mariadb import USER, MariaDB
+from tests.services.ports import HOST, free_port
 
 pytestmark = pytest.mark.services
 
