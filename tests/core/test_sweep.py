@@ -136,8 +136,8 @@ class TestCommand:
     def test_its_last_line_is_a_sum(self) -> None:
         overdue_attempt()
         overdue_attempt()
-        assert said().splitlines()[-1] == "2 timed out attempts submitted"
-        assert said() == "0 timed out attempts submitted\n"
+        assert said().splitlines()[-1] == "Timed out attempts submitted: 2"
+        assert said() == "Timed out attempts submitted: 0\n"
 
     def test_help_shows_examples(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as exit_:
@@ -173,7 +173,7 @@ class TestCommand:
             text = said(loop=60.0, batch_size=1)
         finally:
             EXAM_ATTEMPT_SUBMITTED.disconnect(end)
-        assert text == "1 timed out attempts submitted\n"
+        assert text == "Timed out attempts submitted: 1\n"
         assert sorted(reloaded(attempt).status for attempt in attempts) == ["started", "started", "submitted"]
 
     @pytest.mark.usefixtures("_keep_signal_handlers")
@@ -193,7 +193,7 @@ class TestCommand:
         with every_statement(lambda sql, params: count(sql, params) if "user_id" not in sql else None):
             text = said(loop=0.01)
         assert sweeps == 4
-        assert text == "1 timed out attempts submitted\n"
+        assert text == "Timed out attempts submitted: 1\n"
 
     @pytest.mark.usefixtures("_keep_signal_handlers")
     def test_a_database_that_is_away_is_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:

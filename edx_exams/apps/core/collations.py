@@ -106,8 +106,7 @@ def _about_table(connection: BaseDatabaseWrapper, table: str) -> tuple[str, str]
         " WHERE table_schema = DATABASE() AND table_name = %s",
         table,
     )
-    collation, row_format = next(rows)
-    return collation, row_format
+    return next(rows)
 
 
 def _rows(connection: BaseDatabaseWrapper, sql: str, *parameters: str) -> Iterator[tuple[str, ...]]:

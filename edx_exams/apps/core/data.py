@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from edx_exams.apps.core.models import ProctoringProvider
+
 
 class CourseExamConfigurationData(NamedTuple):
-    """How a course runs its exams; `provider` is the provider's name."""
+    """How a course runs its exams."""
 
     course_id: str
-    provider: str | None
+    provider: ProctoringProvider | None
     allow_opt_out: bool
     escalation_email: str | None
 

@@ -77,4 +77,4 @@ class Command(CommandWithExamples):
             if isinstance(response, Exception):
                 self.stderr.write(f"{receiver.__name__} failed, the next will try again: {type(response).__name__}")
         if total or not quiet:
-            self.stdout.write(f"{total:,} timed out attempts submitted")
+            self.stdout.write(f"Timed out attempts submitted: {total:,}")
