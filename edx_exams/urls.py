@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from edx_exams.apps.api import errors, sso
 from edx_exams.apps.api.auto_auth import auto_auth
 from edx_exams.apps.api.health import health
-from edx_exams.apps.api.home import home
+from edx_exams.apps.api.home import favicon, home
 from edx_exams.apps.api.probes import live, ready
 from edx_exams.apps.lti.views.pages import browser_lock
 
@@ -23,6 +23,7 @@ urlpatterns = [
     path("complete/<str:backend>/", sso.complete),
     *oauth2_urlpatterns,
     path("", home, name="home"),
+    path("favicon.ico", favicon, name="favicon"),
     path("admin/", admin.site.urls),
     # As people type them.
     re_path(r"^(?P<name>admin|login|logout)\Z", RedirectView.as_view(url="/%(name)s/", query_string=True)),
