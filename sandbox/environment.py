@@ -24,6 +24,10 @@ JWT_ISSUER: Final = "http://localhost:18000/oauth2"
 WORKER_KEY: Final = "exam-service"
 WORKER_SECRET: Final = "exam-service-sandbox-secret"
 
+# With which people sign on to the exam service's admin by way of the LMS.
+SSO_KEY: Final = "exam-service-sso"
+SSO_SECRET: Final = "exam-service-sso-sandbox-secret"
+
 
 class BadEnvironment(Exception):
     """An environment variable has a value that makes no sense; the text says which and why."""

@@ -8,17 +8,19 @@ from django.core.management import call_command
 from django.db import transaction
 
 from sandbox import registration
+from sandbox.lms.people import PEOPLE
 
 SETTINGS: Final = "sandbox.settings"
 
 
 def prepare() -> None:
-    """Migrate, seed, register the tool; all leave alone what is there already."""
+    """Migrate, seed, register the tool, make the operators; all leave alone what is there already."""
     os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     call_command("seed_demo")
     register_tool()
+    make_operators()
 
 
 def register_tool() -> None:
@@ -54,6 +56,21 @@ def register_tool() -> None:
         ProctoringProvider.objects.filter(name=PROVIDER, lti_configuration_id=PROVIDER).update(
             lti_configuration_id=str(tool.pk)
         )
+
+
+def make_operators() -> None:
+    """Let the platform's global staff into the admin. They sign on by way of the LMS."""
+    from edx_exams.apps.core.models import User  # noqa: PLC0415
+
+    for person in PEOPLE:
+        if person.administrator:
+            operator, is_new = User.objects.get_or_create(
+                username=person.username,
+                defaults={"lms_user_id": person.user_id, "email": person.email, "is_staff": True, "is_superuser": True},
+            )
+            if is_new:
+                operator.set_unusable_password()
+                operator.save()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from edx_exams.settings.local import (
     TOKEN_SIGNING,
 )
 from sandbox import keys
-from sandbox.environment import WORKER_KEY, WORKER_SECRET, this_sandbox
+from sandbox.environment import SSO_KEY, SSO_SECRET, WORKER_KEY, WORKER_SECRET, this_sandbox
 
 _place = this_sandbox()
 
@@ -31,6 +31,14 @@ EXAMS_DASHBOARD_MFE_URL = f"{_place.lms_url}/dashboard"
 LEGACY_EXAMS_ENABLED = True
 BACKEND_SERVICE_EDX_OAUTH2_KEY = WORKER_KEY
 BACKEND_SERVICE_EDX_OAUTH2_SECRET = WORKER_SECRET
+
+# Who is global staff on the platform signs on to the admin there.
+SOCIAL_AUTH_EDX_OAUTH2_KEY = SSO_KEY
+SOCIAL_AUTH_EDX_OAUTH2_SECRET = SSO_SECRET
+SOCIAL_AUTH_EDX_OAUTH2_ISSUER = _place.lms_url
+SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = _place.lms_url
+SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = _place.lms_url
+SOCIAL_AUTH_EDX_OAUTH2_LOGOUT_URL = f"{_place.lms_url}/logout"
 
 # Proctoring: this service is the platform, and its tool's keys are fetched from this computer.
 PLATFORM_NAME = "Sandbox Campus"

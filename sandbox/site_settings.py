@@ -46,6 +46,9 @@ def middleware(site: str, *after_sessions: str) -> list[str]:
 
 # A person who mistypes an address meets our page, not a technical one; static files are served all the same.
 DEBUG = False
+
+# As web servers do that serve the real pages: who is sent elsewhere tells where they come from, without the path.
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 STATIC_URL = "/static/"
 USE_TZ = True

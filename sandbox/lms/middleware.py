@@ -16,7 +16,7 @@ from sandbox.lms.people import BY_USERNAME
 type GetResponse = Callable[[HttpRequest], HttpResponse]
 
 SESSION_KEY: Final = "username"
-_OPEN_TO_ALL: Final = ("/static/", "/login", "/oauth2/", "/csrf/", "/health/", "/support/", "/api/")
+_OPEN_TO_ALL: Final = ("/static/", "/favicon.ico", "/login", "/oauth2/", "/csrf/", "/health/", "/support/", "/api/")
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sandbox.lms import views
+from sandbox.lms import oauth2, views
 from sandbox.lms.older_exams import views as older_exams
 from sandbox.lms.older_exams.system import PATH
 
@@ -17,7 +17,9 @@ urlpatterns = [
     path("login_refresh", views.login_refresh, name="login-refresh"),
     path("csrf/api/v1/token", views.csrf_token, name="csrf-token"),
     path("oauth2/jwks.json", views.key_set, name="key-set"),
-    path("oauth2/access_token", older_exams.access_token, name="access-token"),
+    path("oauth2/authorize", oauth2.authorize, name="authorize"),
+    path("oauth2/access_token", oauth2.access_token, name="access-token"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("health/", views.health, name="health"),
     path("support/contact_us", views.contact_us, name="contact-us"),
     path("learning/course/<str:course_id>", views.outline, name="outline"),

@@ -16,5 +16,6 @@ urlpatterns = [
     path("", views.console, name="console"),
     path("sittings/<str:id>", views.sitting, name="sitting"),
     path("sittings/<str:id>/control", views.control, name="control"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("health/", views.health, name="health"),
 ]

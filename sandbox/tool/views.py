@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
@@ -220,6 +221,12 @@ def _whole_minutes(text: str) -> int:
 def health(request: HttpRequest) -> HttpResponse:
     """This server answers."""
     return JsonResponse({"overall_status": "OK"})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For answers that are no page of ours."""
+    return redirect(static("tool/icon.svg"))
 
 
 def refused(request: HttpRequest, refusal: platform.Refused) -> HttpResponse:

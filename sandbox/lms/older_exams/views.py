@@ -7,7 +7,6 @@ LMS's session.
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -17,30 +16,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from sandbox.environment import WORKER_KEY, WORKER_SECRET
 from sandbox.lms import tokens
 from sandbox.lms.older_exams.system import SUPPORT, SYSTEM, Refused
 from sandbox.lms.people import WORKER, Person
 
 type View = Callable[..., HttpResponse]
-
-
-@csrf_exempt  # no cookies
-@require_POST
-def access_token(request: HttpRequest) -> HttpResponse:
-    """An OAuth2 access token for a service, by client credentials: RFC 6749, section 4.4."""
-    if request.POST.get("grant_type") != "client_credentials":
-        return JsonResponse({"error": "unsupported_grant_type"}, status=400)
-    client = (request.POST.get("client_id", ""), request.POST.get("client_secret", ""))
-    if not all(hmac.compare_digest(*pair) for pair in zip(client, (WORKER_KEY, WORKER_SECRET), strict=True)):
-        return JsonResponse({"error": "invalid_client"}, status=401)
-    answer = {
-        "access_token": tokens.identity_token(WORKER),
-        "token_type": "JWT",
-        "expires_in": tokens.TOKEN_SECONDS,
-        "scope": "read write profile email",
-    }
-    return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
 
 def for_the_exam_service(view: View) -> View:

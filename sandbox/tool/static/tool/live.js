@@ -5,7 +5,8 @@ const EVERY_MILLISECONDS = 2000;
 async function refresh() {
   if (document.hidden) return;
   try {
-    const response = await fetch(location.href, { credentials: "same-origin" });
+    // A message belongs to the page that a click leads to, not to this look at it.
+    const response = await fetch(location.href, { credentials: "same-origin", headers: { "X-Live": "1" } });
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const newer = fresh.querySelectorAll("[data-live]");
