@@ -9,11 +9,12 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token, rotate_token
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from sandbox import keys
 from sandbox.environment import this_sandbox
@@ -83,10 +84,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     learners = [person for person in PEOPLE if person.is_learner]
     staff = [person for person in PEOPLE if not person.is_learner]
     groups = [("Learners", learners), ("Staff", staff)]
-    return render(request, "sandbox/sign_in.html", {"groups": groups, "going_to": going_to})
+    return render(
+        request,
+        "sandbox/sign_in.html",
+        {"groups": groups, "going_to": going_to, "is_signed_out": "signed_out" in request.GET},
+    )
 
 
-@require_POST
+# The exam service sends people here by a plain link when they sign out of its admin.
+@require_http_methods(["GET", "POST"])
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session and take the identity cookies away."""
     request.session.flush()
@@ -230,6 +236,12 @@ def contact_us(request: HttpRequest) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """This server answers."""
     return JsonResponse({"overall_status": "OK"})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """For pages without one of their own, such as answers in JSON."""
+    return redirect(static("sandbox/icon.svg"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -81,6 +81,13 @@ def terminate(proctor: Page, severity: str, *, reason: str = "Ended normally") -
     order(proctor, "Terminate", "terminated")
 
 
+def refusals_in_console(page: Page) -> list[str]:
+    """What a page's console shows in red from now on."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    return errors
+
+
 def test_a_proctored_exam_from_check_in_to_verdict(
     sign_in: SignIn, open_console: OpenConsole, sandbox: RunningSandbox, look: Look
 ) -> None:
@@ -111,6 +118,7 @@ def test_a_proctored_exam_from_check_in_to_verdict(
     expect(learner.get_by_text("Question 1")).to_be_visible()
     learner.get_by_label("One that was ruled out").check()
 
+    refusals = refusals_in_console(learner)
     watch(proctor, "Amina Diallo")
     look(proctor, "tool-sitting")
     order(proctor, "Pause", "paused")
@@ -126,6 +134,7 @@ def test_a_proctored_exam_from_check_in_to_verdict(
 
     order(proctor, "Resume", "running")
     expect(learner.get_by_label("One that was ruled out")).to_be_checked()
+    assert refusals == []
     assert seconds_left(learner) == pytest.approx(standing, abs=TOLERANCE_SECONDS)
     # Twice is once too much, and the platform's words say so.
     proctor.get_by_role("button", name="Resume", exact=True).click()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -23,6 +24,8 @@ STUDIO: Final = f"/studio/course/{COURSE}/exams"
 # What may pass between reading two clocks, in seconds: page loads on a busy machine.
 TOLERANCE_SECONDS: Final = 15
 TIMED_EXAM_SECONDS: Final = 20 * 60
+# A few words at the edge of the page have gone by then.
+NOTICE_MILLISECONDS: Final = 10_000
 OK: Final = 200
 FORBIDDEN: Final = 403
 UNAUTHORIZED: Final = 401
@@ -109,8 +112,9 @@ def test_a_learner_takes_the_timed_exam_and_staff_verify_it(sign_in: SignIn, loo
     row.get_by_role("button", name="Verify").click()
     expect(row).to_contain_text("Verified")
 
+    # Learners hear of no verdict on a timed exam: theirs is handed in.
     learner.reload()
-    expect(learner.get_by_role("heading", name="Verified")).to_be_visible()
+    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible()
     look(learner, "exam-verified")
 
 
@@ -300,10 +304,8 @@ def test_staff_push_exams_and_their_names_are_only_text(sign_in: SignIn, look: L
 
 def test_time_that_is_over_hands_the_exam_in(sign_in: SignIn, sandbox: RunningSandbox) -> None:
     operator, learner = sign_in("Priya Nair"), sign_in("Chiyo Tanaka")
-    operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
-    operator.get_by_label("Minutes").fill("0")
-    operator.get_by_role("button", name="Save exams").click()
-    expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
+    # Studio takes no such limit: the exam is over as it begins.
+    sandbox.change_exam(OTHER_COURSE, "Projections quiz", time_limit_mins=0)
 
     learner.goto(f"/learning/course/{OTHER_COURSE}")
     learner.get_by_role("link", name="Projections quiz").click()
@@ -327,10 +329,7 @@ def test_time_that_is_over_hands_the_exam_in(sign_in: SignIn, sandbox: RunningSa
         operator.get_by_role("button", name="Refresh").click()
     expect(row).to_contain_text("Submitted")
 
-    operator.goto(f"/studio/course/{OTHER_COURSE}/exams")
-    operator.get_by_label("Minutes").fill("10")
-    operator.get_by_role("button", name="Save exams").click()
-    expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
+    sandbox.change_exam(OTHER_COURSE, "Projections quiz", time_limit_mins=10)
 
 
 def test_staff_choose_who_supervises_a_course(sign_in: SignIn) -> None:
@@ -381,6 +380,73 @@ def test_who_signs_out_is_out_everywhere(sign_in: SignIn, sandbox: RunningSandbo
     expect(page.get_by_role("heading", name="Who would you like to be?")).to_be_visible()
     page.get_by_role("button", name="Amina Diallo").click()
     expect(page.get_by_role("heading", name="Ways of Knowing")).to_be_visible()
+
+
+def test_the_list_is_saved_although_the_identity_ran_out(sign_in: SignIn) -> None:
+    learner, staff = sign_in("Bruno Keller"), sign_in("Frida Lindqvist")
+    go_to_exam(learner, "Practice exam")
+    start(learner)
+    hand_in(learner)
+    staff.goto(ATTEMPTS)
+    expect(staff.locator("tbody tr")).to_have_count(1)
+    staff.context.clear_cookies(name=re.compile("^edx-jwt-cookie"))
+    with staff.expect_download() as saving:
+        staff.get_by_role("button", name="Download CSV").click()
+    assert saving.value.suggested_filename == "attempts.csv"
+    assert "bruno" in saving.value.path().read_text(encoding="utf-8-sig")
+
+
+def test_studio_takes_no_exam_without_time_and_remembers_its_minutes(sign_in: SignIn) -> None:
+    staff = sign_in("Frida Lindqvist")
+    staff.goto(STUDIO)
+    midterm = staff.get_by_role("listitem").filter(has=staff.get_by_role("heading", name="Midterm exam"))
+    kind, minutes = midterm.get_by_role("combobox"), midterm.get_by_label("Minutes")
+    minutes.fill("0")
+    assert not minutes.evaluate("input => input.checkValidity()")
+    minutes.fill("20")
+    for choice in ("Not an exam", "Timed"):
+        kind.select_option(choice)
+        staff.get_by_role("button", name="Save exams").click()
+        expect(staff.get_by_text("The course's exams are saved.")).to_be_visible()
+        expect(staff.get_by_text("The course's exams are saved.")).to_have_count(0, timeout=NOTICE_MILLISECONDS)
+    expect(minutes).to_have_value("20")
+
+
+def test_staff_are_told_what_extra_time_is_worth(sign_in: SignIn, sandbox: RunningSandbox) -> None:
+    due = (datetime.now(UTC) + timedelta(minutes=3, seconds=30)).isoformat()
+    sandbox.change_exam(COURSE, "Midterm exam", due_date=due)
+    learner, staff = sign_in("Chiyo Tanaka"), sign_in("Frida Lindqvist")
+    go_to_exam(learner, "Midterm exam")
+    expect(learner.get_by_text("3 minutes until the due date, of 20 minutes")).to_be_visible()
+    start(learner)
+    staff.goto(EXTRA_TIME)
+    staff.get_by_role("textbox", name="Learner").fill("chiyo")
+    staff.get_by_role("combobox", name="Exam").select_option("Midterm exam")
+    staff.get_by_label("Extra minutes").fill("30")
+    staff.get_by_role("button", name="Give extra time").click()
+    expect(staff.get_by_text("The running exam of chiyo lasts 3 minutes in all now. It is due")).to_be_visible()
+    hand_in(learner)
+    sandbox.change_exam(COURSE, "Midterm exam", due_date=None)
+
+
+def test_the_operator_signs_on_to_the_admin_by_way_of_the_platform(
+    sign_in: SignIn, sandbox: RunningSandbox, look: Look
+) -> None:
+    operator, learner = sign_in("Priya Nair"), sign_in("Amina Diallo")
+    look(operator, "operator-courses")
+    operator.get_by_role("link", name="Administration of the exam service").click()
+    expect(operator.get_by_role("heading", name="Site administration")).to_be_visible()
+    look(operator, "admin-of-the-operator")
+    expect(learner.get_by_role("link", name="Administration of the exam service")).to_have_count(0)
+    learner.goto(f"{sandbox.exams_url}/login/?next=/admin/")
+    expect(learner.get_by_role("heading", name="Site administration")).to_have_count(0)
+
+
+def test_every_site_has_its_icon(sign_in: SignIn, sandbox: RunningSandbox) -> None:
+    page = sign_in("Amina Diallo")
+    for site in (sandbox.lms_url, sandbox.tool_url, sandbox.exams_url):
+        icon = page.request.get(f"{site}/favicon.ico")
+        assert icon.headers["content-type"] == "image/svg+xml", site
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,8 +1,8 @@
 // Extra time for learners.
 
 import { exams, segment } from "./api.js";
-import { byId, during, el, facts, field, notify, options, problem, show } from "./dom.js";
-import { plural } from "./words.js";
+import { byId, cardTable, during, el, facts, field, notify, options, problem, show } from "./dom.js";
+import { dateAndTime, isRunning, plural } from "./words.js";
 
 const path = `exams/course_id/${segment(facts.courseId)}/allowances`;
 const table = el("div");
@@ -23,11 +23,7 @@ function nothing() {
 }
 
 function list(allowances) {
-  return el("div", { className: "table-frame", tabIndex: 0, role: "region", "aria-label": "Extra time" },
-    el("table", {},
-      el("thead", {}, el("tr", {}, ["Learner", "E-mail", "Exam", "Extra time"].map((name) => el("th", { scope: "col" }, name)),
-        el("th", {}, el("span", { className: "visually-hidden" }, "Actions")))),
-      el("tbody", {}, allowances.map(line))));
+  return cardTable("Extra time", ["Learner", "E-mail", "Exam", "Extra time", null], allowances.map(line));
 }
 
 function line(allowance) {
@@ -38,12 +34,10 @@ function line(allowance) {
       await exams(`${path}/${allowance.id}`, { method: "DELETE" });
       notify(`The extra time of ${allowance.username} is deleted.`);
       await load();
+      document.querySelector("form input")?.focus();
     }),
   }, "Delete");
-  return el("tr", {},
-    el("th", { scope: "row" }, allowance.username), el("td", {}, allowance.email), el("td", {}, allowance.exam_name),
-    el("td", { className: "nowrap" }, plural(allowance.extra_time_mins, "minute")),
-    el("td", {}, el("div", { className: "row row--tight" }, remove)));
+  return { cells: [allowance.username, allowance.email, allowance.exam_name, plural(allowance.extra_time_mins, "minute"), el("div", { className: "row row--tight" }, remove)] };
 }
 
 function form(examList) {
@@ -64,7 +58,7 @@ function form(examList) {
         show(trouble, problem(error));
         return;
       }
-      notify(`${who} has extra time now.`);
+      notify(await whatCameOfIt(who, examList.find((each) => String(each.id) === exam.value)));
       learner.value = "";
       await load();
     });
@@ -72,6 +66,16 @@ function form(examList) {
   return el("form", { className: "panel filters", onsubmit: submit },
     field("Learner", learner, "Username or e-mail"), field("Exam", exam), field("Extra minutes", minutes),
     el("div", { className: "row filters__end" }, save), trouble);
+}
+
+/** What a grant is worth, as the service has it: extra time never moves the due date. */
+async function whatCameOfIt(who, exam) {
+  const query = { search: who, exam_id: exam.id };
+  const { results } = await exams(`instructor_view/course_id/${segment(facts.courseId)}/attempts`, { query });
+  const attempt = results.find((each) => each.username === who || results.length === 1);
+  const due = exam.due_date ? ` It is due ${dateAndTime(exam.due_date)}, and extra time never moves that.` : "";
+  if (attempt && isRunning(attempt)) return `The running exam of ${who} lasts ${plural(attempt.allowed_time_limit_mins, "minute")} in all now.${due}`;
+  return attempt?.start_time ? `${who} has extra time, but has taken this exam already.` : `${who} has extra time for this exam.${due}`;
 }
 
 async function begin() {

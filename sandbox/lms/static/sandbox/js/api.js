@@ -4,8 +4,10 @@
 import { facts } from "./dom.js";
 
 const IDENTITY_COOKIE = "edx-jwt-cookie-header-payload";
+const CSRF_PATH = "/csrf/api/v1/token";
 const EXPIRY_MARGIN_SECONDS = 10;
 const SAFE = new Set(["GET", "HEAD"]);
+const TIMEOUT_MILLISECONDS = 8000;
 
 /** The exam service said no, or nothing at all. */
 export class Refusal extends Error {
@@ -13,6 +15,11 @@ export class Refusal extends Error {
     super(message);
     this.status = status;
     this.reasons = reasons;
+  }
+
+  /** Nobody answered: no network, no service, or neither in time. */
+  get isUnreachable() {
+    return this.status === 0;
   }
 }
 
@@ -38,15 +45,28 @@ export async function lms(url, { method = "GET", body } = {}) {
   return answer(await reach(url, { method, headers, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body) }));
 }
 
-/** Leave for a page of the exam service, which knows the person by the cookies alone. */
+/** Leave for a page of the exam service, which knows the person by the cookies alone. Without a connection the present page stays. */
 export async function goToExams(path) {
   if (!identityIsFresh()) await refreshIdentity();
+  await reach(new URL(CSRF_PATH, facts.examsUrl), { credentials: "include" });
   location.assign(new URL(path, facts.examsUrl));
+}
+
+/** Save a file of the exam service's; `name` is what it is called on this computer. */
+export async function download(path, query, name) {
+  if (!identityIsFresh()) await refreshIdentity();
+  const response = await reach(examsAddress(path, query), { credentials: "include", headers: { "USE-JWT-COOKIE": "true" } });
+  if (!response.ok) await answer(response);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 export const segment = encodeURIComponent;
 
-export function examsAddress(path, query) {
+function examsAddress(path, query) {
   const url = new URL(`/api/v1/${path}`, facts.examsUrl);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
@@ -57,7 +77,7 @@ export function examsAddress(path, query) {
 async function send(path, method, body, query) {
   const headers = { Accept: "application/json", "USE-JWT-COOKIE": "true" };
   if (!SAFE.has(method)) {
-    csrfToken ??= (await answer(await reach(new URL("/csrf/api/v1/token", facts.examsUrl), { credentials: "include" }))).csrfToken;
+    csrfToken ??= (await answer(await reach(new URL(CSRF_PATH, facts.examsUrl), { credentials: "include" }))).csrfToken;
     headers["X-CSRFToken"] = csrfToken;
   }
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -68,7 +88,7 @@ async function send(path, method, body, query) {
 
 async function reach(url, request) {
   try {
-    return await fetch(url, request);
+    return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS), ...request });
   } catch {
     throw new Refusal(0, "The exam service cannot be reached. Check that it is running, then try again.");
   }
@@ -115,7 +135,7 @@ async function refreshIdentity() {
   refreshing ??= reach(facts.refreshUrl, { method: "POST", credentials: "same-origin" }).finally(() => { refreshing = null; });
   const response = await refreshing;
   if (response.status === 401) {
-    location.assign(`${facts.signInUrl}?next=${segment(location.pathname + location.search)}`);
+    location.assign(`${facts.signInUrl}?signed_out=1&next=${segment(location.pathname + location.search)}`);
     throw new Refusal(401, "You are signed out.");
   }
 }

@@ -1,7 +1,7 @@
 // The instructors' dashboard: attempts of the course, found, reviewed, reset.
 
-import { exams, examsAddress, goToExams, segment } from "./api.js";
-import { byId, confirmed, during, el, facts, field, notify, options, problem, show } from "./dom.js";
+import { download, exams, goToExams, segment } from "./api.js";
+import { byId, cardTable, confirmed, during, el, facts, field, notify, options, problem, show } from "./dom.js";
 import { STATUSES, dateAndTime, isRunning, isSupervised, isUnbegun, plural, statusOf } from "./words.js";
 
 const PAGE_SIZE = 25;
@@ -18,7 +18,10 @@ const query = { search: "", exam_id: "", status: "", ordering: "", include: "inc
 let newest = 0;
 
 const table = el("div");
-const csv = el("a", { className: "button button--quiet" }, "Download CSV");
+const csv = el("button", {
+  className: "button button--quiet", type: "button",
+  onclick: () => during(csv, () => download(path, { ...query, limit: "", offset: "", include: "", format: "csv" }, "attempts.csv")),
+}, "Download CSV");
 
 /** Change what is asked for, from the first page on unless told otherwise. */
 function ask(changes) {
@@ -28,7 +31,6 @@ function ask(changes) {
 
 async function load() {
   const turn = ++newest;
-  csv.href = examsAddress(path, { ...query, limit: "", offset: "", include: "", format: "csv" });
   try {
     const page = await exams(path, { query });
     // While somebody types, answers may overtake each other; the newest question's is shown.
@@ -46,31 +48,33 @@ function nothing() {
 }
 
 function list({ results }) {
-  return el("div", { className: "table-frame", tabIndex: 0, role: "region", "aria-label": "Attempts" },
-    el("table", {},
-      el("thead", {}, el("tr", {}, COLUMNS.map(heading), el("th", { scope: "col" }, "Review"), el("th", {}, el("span", { className: "visually-hidden" }, "Actions")))),
-      el("tbody", {}, results.map(line))));
+  return cardTable("Attempts", [...COLUMNS.map(heading), "Review", null], results.map(line));
 }
 
 function heading([column, name]) {
   const direction = query.ordering === column ? "ascending" : query.ordering === `-${column}` ? "descending" : null;
   const next = direction === "ascending" ? `-${column}` : column;
-  return el("th", { scope: "col", "aria-sort": direction },
-    el("button", { className: "sort", type: "button", onclick: () => ask({ ordering: next }) }, name,
-      el("span", { "aria-hidden": "true" }, { ascending: " ↑", descending: " ↓" }[direction] ?? "")));
+  const sort = el("button", { className: "sort", type: "button", onclick: () => ask({ ordering: next }).then(() => focusAgain(`[data-column="${column}"]`)) }, name,
+    el("span", { "aria-hidden": "true" }, { ascending: " ↑", descending: " ↓" }[direction] ?? ""));
+  sort.dataset.column = column;
+  return { name, node: sort, direction };
 }
 
 function line(attempt) {
   const status = statusOf(attempt.attempt_status);
-  return el("tr", { "data-attempt-id": attempt.attempt_id },
-    el("th", { scope: "row" }, attempt.username),
-    el("td", {}, attempt.exam_display_name),
-    el("td", {}, el("span", { className: `badge badge--${status.tone}` }, status.name)),
-    el("td", { className: "nowrap" }, dateAndTime(attempt.start_time)),
-    el("td", { className: "nowrap" }, dateAndTime(attempt.end_time)),
-    el("td", { className: "nowrap" }, attempt.allowed_time_limit_mins === null ? "–" : `${attempt.allowed_time_limit_mins} min`),
-    el("td", {}, review(attempt)),
-    el("td", {}, el("div", { className: "row row--tight" }, actions(attempt))));
+  return {
+    key: ["data-attempt-id", attempt.attempt_id],
+    cells: [
+      attempt.username,
+      attempt.exam_display_name,
+      el("span", { className: `badge badge--${status.tone}` }, status.name),
+      dateAndTime(attempt.start_time),
+      dateAndTime(attempt.end_time),
+      attempt.allowed_time_limit_mins === null ? "–" : `${attempt.allowed_time_limit_mins} min`,
+      review(attempt),
+      el("div", { className: "row row--tight" }, actions(attempt)),
+    ],
+  };
 }
 
 /** What the proctor thought at the end, and did before. */
@@ -89,12 +93,21 @@ function incidentText({ action, incident_time: time, severity, reason, message, 
   return parts.filter(Boolean).join(", ");
 }
 
+/** Whoever uses a keyboard goes on where they were, though the table was made anew: at the first of these that is there. */
+function focusAgain(...selectors) {
+  if (document.activeElement !== document.body && document.activeElement?.isConnected) return;
+  for (const selector of [...selectors, ".table-frame", ".filters input"]) {
+    const target = document.querySelector(selector);
+    if (target) return target.focus();
+  }
+}
+
 function actions(attempt) {
   const reviewable = !isRunning(attempt) && !isUnbegun(attempt);
   const make = (text, work, kind = "") => {
     const button = el("button", {
       className: `button button--small button--quiet ${kind}`, type: "button", "aria-label": `${text} the attempt of ${attempt.username}`,
-      onclick: () => during(button, work).then(load),
+      onclick: () => during(button, work).then(load).then(() => focusAgain(`[aria-label="${CSS.escape(button.ariaLabel)}"]`, `[data-attempt-id="${attempt.attempt_id}"] button`)),
     }, text);
     return button;
   };

@@ -25,14 +25,15 @@ export class Countdown {
 
   get seconds() {
     if (this.#standsAt !== null) return this.#standsAt;
-    return this.#deadline === null ? 0 : Math.max(0, (this.#deadline - Date.now()) / 1000);
+    return this.#deadline === null ? 0 : Math.max(0, (this.#deadline - performance.now()) / 1000);
   }
 
   /** Set or correct the time left. */
   set(seconds) {
     this.#standsAt = null;
     const before = this.#deadline === null ? null : this.seconds;
-    this.#deadline = Date.now() + seconds * 1000;
+    // The computer's own time of day may be set or drift meanwhile: this clock only runs forward.
+    this.#deadline = performance.now() + seconds * 1000;
     if (before !== null && seconds - before > NOTICEABLE_SECONDS) {
       this.#said = Infinity;
       this.onMoment(`You have been given more time. ${spoken(seconds)} left.`);

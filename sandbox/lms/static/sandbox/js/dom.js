@@ -40,6 +40,27 @@ export function notify(text, tone = "good") {
   setTimeout(() => note.remove(), tone === "error" ? 12000 : 5000);
 }
 
+/**
+ * A table whose rows become cards where the page is narrow; its roles are named, for a style may take them away.
+ *
+ * @param headings text, `{name, node, direction}` for one that sorts, or null for the column of actions
+ * @param rows `{cells, key}`: nodes or texts, the first names the row; `key` is an attribute to find the row by
+ */
+export function cardTable(label, headings, rows) {
+  const names = headings.map((heading) => heading?.name ?? heading ?? "Actions");
+  const head = headings.map((heading) => heading === null
+    ? el("th", { role: "columnheader" }, el("span", { className: "visually-hidden" }, "Actions"))
+    : el("th", { role: "columnheader", scope: "col", "aria-sort": heading.direction }, heading.node ?? heading));
+  const line = ({ cells, key: [attribute, value] = [] }) => el("tr", { role: "row", ...attribute && { [attribute]: value } },
+    cells.map((cell, index) => el(index ? "td" : "th", {
+      role: index ? "cell" : "rowheader", ...index ? {} : { scope: "row" }, "data-heading": headings[index] === null ? null : names[index],
+    }, cell)));
+  return el("div", { className: "table-frame", tabIndex: 0, role: "region", "aria-label": label },
+    el("table", { role: "table" },
+      el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, head)),
+      el("tbody", { role: "rowgroup" }, rows.map(line))));
+}
+
 /** Ask before something that cannot be taken back. Resolves to whether the person wants it. */
 export function confirmed({ title, text, action }) {
   return new Promise((resolve) => {
@@ -58,16 +79,17 @@ export function confirmed({ title, text, action }) {
   });
 }
 
-/** Run something with its button out of order meanwhile; a refusal is shown to the person. */
+/** Run something with its button out of order meanwhile; a refusal is shown to the person. The button keeps the keyboard's focus. */
 export async function during(button, work) {
-  button.disabled = true;
+  if (button.ariaDisabled === "true") return undefined;
+  button.ariaDisabled = "true";
   try {
     return await work();
   } catch (error) {
     notify(error.message, "error");
     return undefined;
   } finally {
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 }
 

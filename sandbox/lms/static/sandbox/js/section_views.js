@@ -36,7 +36,7 @@ export function timer(exam, attempt, { done, isPaused }) {
 export function introduction(exam, { start, setUp, support, hasTool }) {
   const rows = [
     ["Kind", EXAM_TYPES[exam.exam_type] ?? exam.exam_type],
-    ["Time", duration(exam.total_time)],
+    ["Time", timeText(exam)],
     ["Due", exam.due_date ? dateAndTime(exam.due_date) : "No due date"],
   ];
   return el("article", { className: "sheet" },
@@ -44,6 +44,12 @@ export function introduction(exam, { start, setUp, support, hasTool }) {
     el("h1", {}, exam.exam_name),
     el("dl", { className: "facts" }, rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
     isSupervised(exam) ? supervised(exam, { start, setUp, support, hasTool }) : readiness(exam, start));
+}
+
+/** What the learner would get on starting now, as the service says, and why that is less than the exam's own time. */
+function timeText(exam) {
+  const isCut = exam.due_date && !exam.is_practice_exam && exam.total_time < exam.time_limit_mins;
+  return isCut ? `${duration(exam.total_time)} until the due date, of ${duration(exam.time_limit_mins)}` : duration(exam.total_time);
 }
 
 function supervised(exam, { start, setUp, support, hasTool }) {
@@ -80,6 +86,9 @@ export function paused(exam) {
 }
 
 function readiness(exam, start) {
+  if (exam.due_date && !exam.is_practice_exam && exam.total_time < 1) return [
+    el("div", { className: "notice notice--plain" }, el("p", {}, "Less than a minute is left until the due date: the exam can no longer be started.")),
+  ];
   const mind = [
     `The clock runs for ${duration(exam.total_time)} from the moment you press start, even while this page is closed.`,
     "When it reaches zero, your exam is handed in as it is.",
@@ -90,6 +99,31 @@ function readiness(exam, start) {
     el("ul", { className: "prose" }, mind.map((text) => el("li", {}, text))),
     el("p", { className: "row" }, button("Start the exam", start, "button--large")),
   ];
+}
+
+/** The bar above an exam that goes on without the service being heard. */
+export function connectionLost({ isRunning, isTimeOver, isWaiting }) {
+  const meaning = isTimeOver ? "Your time is over. The exam service hands the exam in by itself."
+    : isWaiting ? "Your submission is sent as soon as the connection is back. Until then the clock runs on."
+      : isRunning ? "The clock runs on. Your answers are kept in this browser; go on working." : "This page tries again by itself.";
+  return el("div", { className: "notice notice--error", role: "alert" }, el("p", {}, el("strong", {}, "The connection is lost. "), meaning));
+}
+
+export function submissionWaits(exam, { back }) {
+  return el("article", { className: "sheet sheet--result" },
+    el("span", { className: "seal seal--warn", "aria-hidden": "true" }),
+    el("p", { className: "eyebrow" }, exam.exam_name),
+    el("h1", {}, "Your submission waits for the connection"),
+    el("p", { className: "lead-text" }, "Leave this page open: the exam is handed in as soon as the exam service can be reached. If your time runs out before, it is handed in by itself."),
+    el("div", { className: "row row--center" }, button("Back to the exam", back, "button--quiet")));
+}
+
+export function overWithoutConnection(exam) {
+  return el("article", { className: "sheet sheet--result" },
+    el("span", { className: "seal seal--warn", "aria-hidden": "true" }),
+    el("p", { className: "eyebrow" }, exam.exam_name),
+    el("h1", {}, "Your time is over"),
+    el("p", { className: "lead-text" }, "The exam service cannot be reached from here. It hands the exam in by itself, and this page shows it as soon as the connection is back."));
 }
 
 function withoutProctor(exam, support) {
@@ -132,14 +166,14 @@ export function handIn(exam, answers, { submit, back }) {
       button("Back to the exam", back, "button--quiet button--large")));
 }
 
-export function result(exam, { again, look }) {
+export function result(exam, { why, again, look }) {
   if (isUnbegun(exam.attempt)) return missed(exam, look);
   const status = statusOf(exam.attempt.attempt_status);
   return el("article", { className: "sheet sheet--result" },
     el("span", { className: `seal seal--${status.tone}`, "aria-hidden": "true" }),
     el("p", { className: "eyebrow" }, exam.exam_name),
     el("h1", {}, status.name),
-    el("p", { className: "lead-text" }, status.meaning ?? ""),
+    el("p", { className: "lead-text" }, why ?? status.meaning ?? ""),
     el("div", { className: "row row--center" },
       exam.is_practice_exam ? button("Try again", again) : null,
       mayLook(exam, ["submitted", "verified"]) ? button("Look at the exam", look, "button--quiet") : null));

@@ -6,6 +6,7 @@ import { EXAM_TYPES } from "./words.js";
 
 const NO_EXAM = "";
 const DEFAULT_MINUTES = 30;
+const LEAST_MINUTES = 1;
 const course = segment(facts.courseId);
 
 /** ISO 8601 in UTC <-> what `<input type="datetime-local">` holds. */
@@ -20,7 +21,10 @@ const fromLocal = (text) => (text ? new Date(text).toISOString() : null);
 function row({ contentId, title }, exam) {
   const type = options(el("select", { "aria-label": `Kind of ${title}` }), [[NO_EXAM, "Not an exam"], ...Object.entries(EXAM_TYPES)], exam?.exam_type ?? NO_EXAM);
   const name = el("input", { type: "text", value: exam?.exam_name ?? title, required: true });
-  const minutes = el("input", { type: "number", min: 0, step: 1, value: exam?.time_limit_mins ?? DEFAULT_MINUTES, required: true });
+  // A section that is no exam for a while keeps its minutes, as Studio does.
+  const remembered = localStorage.getItem(`minutes:${contentId}`);
+  const minutes = el("input", { type: "number", min: LEAST_MINUTES, step: 1, value: exam?.time_limit_mins ?? remembered ?? DEFAULT_MINUTES, required: true });
+  if (exam) localStorage.setItem(`minutes:${contentId}`, exam.time_limit_mins);
   const due = el("input", { type: "datetime-local", value: toLocal(exam?.due_date) });
   const hidden = el("input", { type: "checkbox", checked: exam?.hide_after_due ?? false });
   const details = el("div", { className: "editor__details" },

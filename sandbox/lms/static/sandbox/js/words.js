@@ -29,6 +29,11 @@ export const statusOf = (name) => STATUSES[name] ?? { name, tone: "plain" };
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
+/** Two statements of one running attempt, between which no time has passed: a proctor has paused it. */
+export const standsStill = (one, other) =>
+  one.attempt_id === other.attempt_id && one.attempt_status === "started" && other.attempt_status === "started"
+  && one.time_remaining_seconds > 0 && one.time_remaining_seconds === other.time_remaining_seconds;
+
 export function duration(minutes) {
   const hours = Math.floor(minutes / 60);
   const rest = minutes % 60;
