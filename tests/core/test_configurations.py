@@ -51,10 +51,15 @@ def test_a_course_without_configuration_has_none() -> None:
 def test_it_is_created_then_updated(provider: ProctoringProvider, another_provider: ProctoringProvider) -> None:
     exam = ExamFactory.create(course_id=COURSE_ID)
     configure(COURSE_ID, "proctor_a", "help@example.com")
-    assert get_course_exam_configuration_by_course_id(COURSE_ID) == (COURSE_ID, provider, False, "help@example.com")
+    assert get_course_exam_configuration_by_course_id(COURSE_ID) == (
+        COURSE_ID,
+        provider.name,
+        False,
+        "help@example.com",
+    )
     assert get_escalation_email(exam.pk) == "help@example.com"
     configure(COURSE_ID, "proctor_b", None)
-    assert get_course_exam_configuration_by_course_id(COURSE_ID) == (COURSE_ID, another_provider, False, None)
+    assert get_course_exam_configuration_by_course_id(COURSE_ID) == (COURSE_ID, another_provider.name, False, None)
     assert CourseExamConfiguration.objects.count() == 1
 
 
@@ -94,7 +99,7 @@ def test_where_there_are_no_providers_the_refusal_says_so() -> None:
 
 
 class TestProviderChange:
-    """Every active exam is retired, and an active copy made."""
+    """Active exams that a provider proctors become its instances: the old ones retire."""
 
     def test_the_copy_keeps_everything_but_the_provider(
         self, provider: ProctoringProvider, another_provider: ProctoringProvider, course_team: User
@@ -104,7 +109,7 @@ class TestProviderChange:
             exam_type="proctored", provider=provider, due_date=NOON, hide_after_due=True, time_limit_mins=33
         )
         Exam.objects.update(created=timezone.now() - timedelta(days=300))
-        attempt = running_attempt(ExamFactory.create(practice=True))
+        attempt = running_attempt(ExamFactory.create(practice=True, provider=provider))
         configure(COURSE_ID, "proctor_b", None, by=course_team)
         old.refresh_from_db()
         new = Exam.objects.get(content_id=old.content_id, is_active=True)
@@ -118,14 +123,23 @@ class TestProviderChange:
         attempt.refresh_from_db()
         assert not attempt.exam.is_active
 
-    @pytest.mark.parametrize("exam_type", ["timed", "practice", "onboarding"])
+    @pytest.mark.parametrize("earlier_provider", [True, False])
     @pytest.mark.usefixtures("provider")
-    def test_copies_of_exams_that_are_not_proctored_have_no_provider(self, exam_type: str) -> None:
+    def test_exams_that_are_not_proctored_stay_as_they_are(
+        self, earlier_provider: bool, another_provider: ProctoringProvider
+    ) -> None:
+        old = ExamFactory.create(exam_type="timed", provider=another_provider if earlier_provider else None)
+        configure(COURSE_ID, "proctor_a", None)
+        new = Exam.objects.get()
+        assert (new.pk, new.is_active, new.provider) == (old.pk, True, None)
+
+    @pytest.mark.parametrize("exam_type", ["practice", "onboarding"])
+    def test_practice_exams_get_the_new_provider_too(self, exam_type: str, provider: ProctoringProvider) -> None:
         old = ExamFactory.create(exam_type=exam_type)
         configure(COURSE_ID, "proctor_a", None)
         new = Exam.objects.get(is_active=True)
+        assert (new.resource_id, new.provider) == (old.resource_id, provider)
         assert new.pk != old.pk
-        assert new.provider is None
 
     @pytest.mark.usefixtures("provider")
     def test_both_rows_have_history_that_says_who_and_why(self, course_team: User) -> None:

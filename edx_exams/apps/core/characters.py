@@ -51,7 +51,7 @@ def _holds_four_bytes(alias: str, model: type[Model], field_name: str) -> bool:
         cursor.execute(
             "SELECT character_set_name FROM information_schema.columns"
             " WHERE table_schema = DATABASE() AND table_name = %s AND column_name = %s",
-            [model._meta.db_table, model._meta.get_field(field_name).column],
+            [model._meta.db_table, field_name],  # no column of text is named otherwise than its field
         )
         row = cursor.fetchone()
     return bool(row) and row[0] == "utf8mb4"

@@ -106,7 +106,8 @@ def _about_table(connection: BaseDatabaseWrapper, table: str) -> tuple[str, str]
         " WHERE table_schema = DATABASE() AND table_name = %s",
         table,
     )
-    return next(rows)
+    collation, row_format = next(rows)
+    return collation, row_format
 
 
 def _rows(connection: BaseDatabaseWrapper, sql: str, *parameters: str) -> Iterator[tuple[str, ...]]:

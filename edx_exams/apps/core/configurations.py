@@ -16,7 +16,7 @@ def get_course_exam_configuration_by_course_id(course_id: str) -> CourseExamConf
         return None
     return CourseExamConfigurationData(
         configuration.course_id,
-        configuration.provider,
+        configuration.provider.name if configuration.provider else None,
         configuration.allow_opt_out,
         configuration.escalation_email,
     )
@@ -52,8 +52,8 @@ def create_or_update_course_exam_configuration(
     """
     Say who proctors a course's exams and whom its learners write to.
 
-    Another provider than before gets exams of its own: every active exam is retired and replaced by a copy. Without a
-    provider there is no escalation address.
+    Exams that the provider proctors become instances of the new one (`core.instances`). Without a provider there is no
+    escalation address.
 
     :raises UnknownProvider: there is none of that name
     """

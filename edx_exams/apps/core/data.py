@@ -3,14 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from edx_exams.apps.core.models import ProctoringProvider
-
 
 class CourseExamConfigurationData(NamedTuple):
-    """How a course runs its exams."""
+    """How a course runs its exams; `provider` is the provider's name."""
 
     course_id: str
-    provider: ProctoringProvider | None
+    provider: str | None
     allow_opt_out: bool
     escalation_email: str | None
 

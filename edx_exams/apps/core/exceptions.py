@@ -61,10 +61,26 @@ class PersonRefused(ExamBaseException):
     http_status: ClassVar[int] = 401
 
 
+class PersonDoesNotExist(ExamBaseException):
+    """Nobody here is the person that was meant."""
+
+    http_status: ClassVar[int] = 404
+
+    def __init__(self) -> None:
+        super().__init__("Nobody here has this username or LMS user id.")
+
+
+class InvalidRetirement(ExamBaseException):
+    """A person cannot be retired under these names."""
+
+
 class AccountDisabled(ExamBaseException):
     """The person's account here has been deactivated."""
 
     http_status: ClassVar[int] = 403
+
+    def __init__(self) -> None:
+        super().__init__("Your account has been deactivated. Please write to the support of your platform.")
 
 
 class ExamPermissionDenied(ExamBaseException):

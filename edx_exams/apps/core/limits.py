@@ -39,3 +39,8 @@ def is_storable(value: object, field: "models.Field[Any, Any]") -> bool:
     if isinstance(field, models.IntegerField):
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER
     return is_storable_text(value, field.max_length or 0, allow_empty=True)
+
+
+def concrete_field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
+    """Return a model's field of its own, by a name that is known at run time alone."""
+    return next(field for field in model._meta.concrete_fields if field.name == name)

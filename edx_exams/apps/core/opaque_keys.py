@@ -12,8 +12,10 @@ def course_key(course_id: str) -> CourseKey | None:
         return None
 
 
-def usage_key(content_id: str) -> UsageKey | None:
-    """The key of a piece of course content that a content id is, None if it is none."""
+def usage_key(content_id: object) -> UsageKey | None:
+    """The key of a piece of course content that a content id is, None if it is none, or no text."""
+    if not isinstance(content_id, str):
+        return None
     try:
         key = UsageKey.from_string(content_id)
     except InvalidKeyError:

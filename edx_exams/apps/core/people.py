@@ -20,7 +20,7 @@ from social_django.models import UserSocialAuth
 
 from edx_exams.apps.core.characters import storable, without_surrogates
 from edx_exams.apps.core.exceptions import DatabaseBusy, PersonRefused
-from edx_exams.apps.core.limits import MAX_INTEGER, is_storable
+from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.transactions import lock_users, write_transaction
 
@@ -124,7 +124,7 @@ def _require_valid(introduced: Introduction) -> None:
         message = "The LMS user id is not valid."
         raise PersonRefused(message)
     for name, value in introduced.attributes.items():
-        if not is_storable(value, User._meta.get_field(name)):
+        if not is_storable(value, concrete_field(User, name)):
             message = f"The person's {name} cannot be stored: it is too long or otherwise out of bounds."
             raise PersonRefused(message)
 
