@@ -22,6 +22,8 @@ from social_core.actions import do_auth, do_complete
 from social_django.utils import psa
 from social_django.views import _do_login
 
+from edx_exams.apps.core.exceptions import AccountDisabled
+
 #: Key under which social-core keeps the state of a sign-on in the session.
 _STATE: Final = f"{EdXOAuth2.name}_state"
 
@@ -55,6 +57,8 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
 
     social_django's own view hands the session's user to the pipeline, which then ties the platform's account to that
     user, whoever it is. Here there is no such user.
+
+    :raises PermissionDenied: the person's account is not active
     """
     prepared: Any = request  # by `psa`
     state = request.session.get(_STATE)
@@ -63,6 +67,8 @@ def complete(request: HttpRequest, backend: str) -> HttpResponse:
             HttpResponse,
             do_complete(prepared.backend, _do_login, user=None, redirect_name=REDIRECT_FIELD_NAME, request=request),
         )
+    except AccountDisabled as refusal:
+        raise PermissionDenied(str(refusal)) from None
     finally:
         given = request.POST.get("state") or request.GET.get("state") or ""
         if state is not None and constant_time_compare(given, state):

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from edx_exams.apps.api.tokens import VerifiedToken
-from edx_exams.apps.core.exceptions import PersonRefused
+from edx_exams.apps.core.exceptions import AccountDisabled, PersonRefused
 from edx_exams.apps.core.models import User
 from edx_exams.apps.core.people import has_rights_of_its_own, person
-
-ACCOUNT_DISABLED: Final = "Your account has been deactivated. Please write to the support of your platform."
 
 
 def token_person(claims: Mapping[str, Any], username: str, attributes: Mapping[str, Any]) -> User:
@@ -50,7 +48,7 @@ def require_active(user: User) -> None:
     :raises PermissionDenied: the account is not active
     """
     if not user.is_active:
-        raise PermissionDenied(ACCOUNT_DISABLED)
+        raise PermissionDenied(str(AccountDisabled()))
 
 
 def with_rights_of(token: VerifiedToken, user: User) -> User:
