@@ -22,10 +22,9 @@ class CourseConfiguration(ExamsAPIView):
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Show the course's proctoring provider and escalation address, null where it has none."""
         configuration = get_course_exam_configuration_by_course_id(course_id)
-        provider = configuration.provider if configuration else None
         return Response(
             {
-                "provider": provider.name if provider else None,
+                "provider": configuration.provider if configuration else None,
                 "escalation_email": configuration.escalation_email if configuration else None,
             }
         )
