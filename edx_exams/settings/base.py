@@ -272,6 +272,9 @@ LTI_MAX_PAUSE_MINUTES = 240
 #: Whether time spent paused may move an attempt's end past the exam's due date.
 LTI_PAUSE_EXTENDS_DUE_DATE = False
 
+#: The LMS's service user who may retire people here; no other staff may.
+RETIREMENT_SERVICE_WORKER_USERNAME = "retirement_service_worker"
+
 # E-mail
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_TIMEOUT = 10  # seconds

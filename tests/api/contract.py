@@ -26,6 +26,7 @@ PATHS: Final[Mapping[str, str]] = {
     "allowances": "/exams/course_id/{course_id}/allowances",
     "allowance": "/exams/course_id/{course_id}/allowances/{allowance_id}",
     "onboarding": "/student/course_id/{course_id}/onboarding",
+    "retirement": "/users/retire",
 }
 
 #: The methods that each path has; HEAD comes with GET.
@@ -43,6 +44,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = {
     "allowances": ("GET", "POST"),
     "allowance": ("DELETE",),
     "onboarding": ("GET",),
+    "retirement": ("POST",),
 }
 
 CONTENT_ID: Final = "block-v1:Acme+BIO101+2026+type@sequential+block@midterm"
@@ -120,6 +122,11 @@ OPERATIONS: Final = (
     Operation("POST", "allowances", [{"username": "{username}", "exam_id": "{exam_id}", "extra_time_mins": 20}]),
     Operation("DELETE", "allowance"),
     Operation("GET", "onboarding"),
+    Operation(
+        "POST",
+        "retirement",
+        {"username": "{username}", "retired_username": "retired__1", "retired_email": "retired__1@retired.invalid"},
+    ),
 )
 
 

@@ -67,7 +67,8 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
                     parameter.update(_path_parameter(parameter["name"], parameter["schema"]))
-            operation["security"] = [{"jwtHeader": []}, {"jwtCookies": []}]
+            if operation.get("security") != [{"jwtHeader": []}]:  # a service's, that takes no cookies
+                operation["security"] = [{"jwtHeader": []}, {"jwtCookies": []}]
     result["paths"] = {path.removesuffix("/"): operations for path, operations in result["paths"].items()}
     return result
 
@@ -124,6 +125,7 @@ class JwtScheme(OpenApiAuthenticationExtension):
     """The two ways in which callers authenticate."""
 
     target_class = "edx_exams.apps.api.authentication.JwtAuthentication"
+    match_subclasses = True
     name = ["jwtHeader", "jwtCookies"]  # noqa: RUF012  (drf-spectacular's own form)
 
     @override

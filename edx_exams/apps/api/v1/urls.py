@@ -10,7 +10,7 @@ from django.urls import URLPattern, re_path
 from rest_framework.views import APIView
 
 from edx_exams.apps.api.errors import not_found
-from edx_exams.apps.api.v1.views import allowances, attempts, configurations, course_attempts, exams
+from edx_exams.apps.api.v1.views import allowances, attempts, configurations, course_attempts, exams, retirement
 
 #: `course-v1:Org+Num+Run`, `Org/Num/Run`, or an external key of letters, digits, `-`, `_` and `:`.
 _COURSE: Final = r"(?P<course_id>(?:[^/+]+\+[^/+]+\+[^/]+|[^/+]+/[^/+]+/[^/]+|[A-Za-z0-9_:-]+))"
@@ -49,6 +49,7 @@ urlpatterns = [
     _endpoint("student/exam/attempt/course_id/{course}/content_id/{content}", exams.LearnersExam, "learners-exam"),
     _endpoint("exam/provider_settings/course_id/{course}/exam_id/{exam}", exams.ProviderSettings, "provider-settings"),
     _endpoint("student/course_id/{course}/onboarding", exams.Onboarding, "onboarding"),
+    _endpoint("users/retire", retirement.Retirement, "retirement"),
     # The last word, so that what does not exist is answered in JSON in debug mode too.
     re_path(r"", not_found),
 ]

@@ -1,0 +1,12 @@
+"""What the LTI tables hold of a person who is retired."""
+
+from typing import Any
+
+from edx_exams.apps.core.models import User
+from edx_exams.apps.lti.models import LaunchSession, LtiLaunch
+
+
+def forget_launches(*, user: User, **_: Any) -> None:
+    """End a person's launches: what a tool or browser still sends of them is refused."""
+    LaunchSession.objects.filter(user=user).delete()
+    LtiLaunch.objects.filter(user=user).delete()
