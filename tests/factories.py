@@ -6,7 +6,7 @@ from typing import Any
 import factory
 from django.utils import timezone
 
-from edx_exams.apps.core.api import act_as_learner, create_exam_attempt, get_attempt_to_change
+from edx_exams.apps.core.api import act_as_learner, create_exam_attempt, get_attempt_to_change, mark_ready
 from edx_exams.apps.core.models import (
     AssessmentControlResult,
     CourseExamConfiguration,
@@ -132,14 +132,19 @@ def make_attempt(
     **exam_fields: Any,
 ) -> ExamAttempt:
     """
-    An attempt that came about as attempts do.
+    An attempt that came about as attempts do; where an exam is proctored, its tool has said that the learner is ready.
 
     :param then: what the learner did next
     :param at: when all of it happened
     """
     exam = exam or ExamFactory.create(**exam_fields)
     user = user or UserFactory.create()
-    attempt_id = create_exam_attempt(exam.pk, user.pk, start_clock=start_clock, now=at)
+    needs_tool = exam.exam_type == "proctored" and exam.provider_id is not None
+    attempt_id = create_exam_attempt(exam.pk, user.pk, start_clock=start_clock and not needs_tool, now=at)
+    if needs_tool and (start_clock or LearnerAction.START in then):
+        mark_ready(get_attempt_to_change(attempt_id), user, now=at)
+    if needs_tool and start_clock:
+        then = (LearnerAction.START, *then)
     for action in then:
         act_as_learner(get_attempt_to_change(attempt_id), action, learner=user, now=at)
     return get_attempt_to_change(attempt_id)

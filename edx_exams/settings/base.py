@@ -267,6 +267,10 @@ LTI_KEY_ENCRYPTION_KEYS: list[str] = []
 LTI_TOOL_URL_ALLOWED_HOSTS: list[str] = []
 #: Whether a tool's request for an access token must carry an id (`jti`) that protects against replay.
 LTI_REQUIRE_JTI = True
+#: Whether a proctored exam of a course with a provider can be started only once its tool has made the attempt ready.
+PROCTORED_START_REQUIRES_TOOL = True
+#: Says which tool proctors an exam: function (exam) -> tool or None.
+PROCTORING_TOOL_OF_EXAM: str | None = "edx_exams.apps.lti.models.tool_of_exam"
 #: Minutes after which a pause ends by itself, with the attempt submitted.
 LTI_MAX_PAUSE_MINUTES = 240
 #: Whether time spent paused may move an attempt's end past the exam's due date.

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-from edx_exams.apps.core.transition_rules import LearnerAction
+from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from edx_exams.apps.events.models import OutboxEvent
 from tests.api.conftest import Unchanged
 from tests.api.contract import API, assert_refused
@@ -295,14 +295,22 @@ def test_course_staff_have_two_actions_only(as_course_team: APIClient, learner: 
             assert_refused(act(as_course_team, attempt, action), 400)
 
 
-def test_course_staff_have_these_two_for_their_own_attempt_as_well(
+def test_course_staff_are_the_learners_of_their_own_attempts_and_do_not_judge_them(
     as_course_team: APIClient, course_team: User, unchanged: Unchanged
 ) -> None:
     attempt = running_attempt(user=course_team)
     with unchanged():
-        for action in (*LearnerAction, "reset_attempt"):
+        for action in StaffAction:
             assert_refused(act(as_course_team, attempt, action), 400)
-    assert act(as_course_team, attempt, "verify").status_code == 200
+    assert act(as_course_team, attempt, "stop").status_code == 200
+    assert act(as_course_team, attempt, "submit").status_code == 200
+    assert status_of(attempt) == "submitted"
+
+
+def test_global_staff_have_both_on_their_own_attempts(client_for: ClientFor, global_staff: User) -> None:
+    attempt = running_attempt(user=global_staff)
+    client = client_for(global_staff)
+    assert [act(client, attempt, action).status_code for action in ("submit", "verify")] == [200, 200]
     assert status_of(attempt) == "verified"
 
 

@@ -46,6 +46,11 @@ def attempt_that(**fields: Any) -> ExamAttempt:
     return ExamAttempt(**{**clock, **fields})
 
 
+def over(status: str) -> ExamAttempt:
+    """An attempt whose time was over long ago, in memory."""
+    return attempt_that(status=status, start_time=NOON - timedelta(days=200))
+
+
 def exam_due(due: datetime | None, **fields: Any) -> Exam:
     return ExamFactory.build(due_date=due, provider=None, **fields)
 
@@ -91,11 +96,25 @@ class TestFromTheDueDateOn:
     def test_a_submitted_or_verified_attempt_opens_it(self, due: datetime, exam_type: str, status: str) -> None:
         expected = 60 if status in ("submitted", "verified") else REFUSED
         exam = exam_due(due, exam_type=exam_type)
-        assert seconds_granted(exam, attempt_that(status=status)) == expected
+        assert seconds_granted(exam, over(status)) == expected
 
     @pytest.mark.parametrize("status", ExamAttemptStatus.values)
     def test_not_if_it_is_hidden_then(self, due: datetime, status: str) -> None:
-        assert seconds_granted(exam_due(due, hide_after_due=True), attempt_that(status=status)) == REFUSED
+        assert seconds_granted(exam_due(due, hide_after_due=True), over(status)) == REFUSED
+
+    @pytest.mark.parametrize("is_active", [True, False])
+    def test_an_attempt_whose_clock_runs_opens_it_wherever_the_due_date_has_gone(
+        self, due: datetime, is_active: bool
+    ) -> None:
+        exam = exam_due(due, hide_after_due=True, is_active=is_active)
+        assert seconds_granted(exam, attempt_that()) == 60
+        assert seconds_granted(exam, attempt_that(paused_at=NOON - MINUTE)) == REFUSED
+
+    @pytest.mark.parametrize("status", ExamAttemptStatus.values)
+    def test_the_due_date_of_a_retired_instance_opens_nothing(self, due: datetime, status: str) -> None:
+        exam = exam_due(due, is_active=False)
+        assert seconds_granted(exam, over(status)) == REFUSED
+        assert seconds_granted(exam, None) == REFUSED
 
     def test_those_without_an_attempt_see_it_unless_it_is_hidden(self, due: datetime) -> None:
         assert seconds_granted(exam_due(due), None) == 60

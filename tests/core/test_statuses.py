@@ -1,18 +1,34 @@
 """Which status follows which, by whose hand: the whole table, as the contract has it."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
-from edx_exams.apps.core.api import act_as_learner, act_as_staff, get_attempt_to_change, update_attempt_status
+from edx_exams.apps.core.api import (
+    act_as_learner,
+    act_as_staff,
+    create_exam_attempt,
+    get_attempt_to_change,
+    submit_if_unfinished,
+    update_attempt_status,
+)
 from edx_exams.apps.core.exceptions import ExamAttemptDoesNotExist, ExamIllegalStatusTransition
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from tests.core.conftest import EventsOwed, Trail, reloaded
-from tests.factories import OldAttemptFactory, make_attempt, running_attempt, submitted_attempt
+from tests.factories import (
+    ExamFactory,
+    OldAttemptFactory,
+    ProviderFactory,
+    make_attempt,
+    running_attempt,
+    submitted_attempt,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -55,10 +71,10 @@ STAFF: Final[Mapping[StaffAction, Rule]] = {
 }
 
 
-def attempt_that_is(status: str) -> ExamAttempt:
+def attempt_that_is(status: str, **fields: Any) -> ExamAttempt:
     """An attempt in that status; its clock has just begun to run if it is one in which it does."""
     clock = {"start_time": timezone.now(), "allowed_time_limit_mins": 60} if status in IN_PROGRESS else {}
-    return OldAttemptFactory.create(status=status, **clock)
+    return OldAttemptFactory.create(status=status, **clock, **fields)
 
 
 def check(attempt: ExamAttempt, expected: str, trail: list[str], owed: list[str]) -> None:
@@ -229,3 +245,83 @@ def test_a_change_writes_only_the_columns_that_it_is_about(learner: User) -> Non
     ExamAttempt.objects.update(extra_time_mins=7)
     act_as_learner(held, LearnerAction.START, learner=learner)
     assert reloaded(attempt).extra_time_mins == 7
+
+
+class TestStartingWhatAToolProctors:
+    """Only the tool makes an attempt ready: neither `start` nor `start_clock` skips the proctor."""
+
+    @pytest.mark.parametrize("status", ALL)
+    def test_the_learner_starts_what_is_ready_and_nothing_else(self, status: str) -> None:
+        attempt = attempt_that_is(status, exam=ExamFactory.create(proctored=True))
+        if status in ("ready_to_start", "ready_to_submit"):
+            act_as_learner(attempt, LearnerAction.START, learner=attempt.user)
+            assert reloaded(attempt).status == "started"
+        else:
+            with pytest.raises(ExamIllegalStatusTransition):
+                act_as_learner(attempt, LearnerAction.START, learner=attempt.user)
+            assert reloaded(attempt).status == status
+
+    def test_neither_does_a_beginning_with_the_clock(self, learner: User) -> None:
+        exam = ExamFactory.create(proctored=True)
+        with pytest.raises(ExamIllegalStatusTransition):
+            create_exam_attempt(exam.pk, learner.pk, start_clock=True)
+        assert not ExamAttempt.objects.exists()
+
+    def test_the_refusal_tells_of_a_course_without_a_tool_that_works(self, learner: User, settings: Settings) -> None:
+        attempt = make_attempt(user=learner, proctored=True)
+        with pytest.raises(ExamIllegalStatusTransition, match=r"no proctoring tool that works.*your course team"):
+            act_as_learner(attempt, LearnerAction.START, learner=learner)
+        settings.PROCTORING_TOOL_OF_EXAM = "builtins.str"
+        with pytest.raises(ExamIllegalStatusTransition, match="once its proctoring tool says that you are ready"):
+            act_as_learner(attempt, LearnerAction.START, learner=learner)
+
+    @pytest.mark.parametrize(
+        "exam", [{"exam_type": "practice"}, {"exam_type": "timed"}, {"exam_type": "proctored", "provider": None}]
+    )
+    def test_others_need_no_tool(self, exam: dict[str, Any], learner: User) -> None:
+        fields = {"provider": ProviderFactory.create(), **exam}
+        assert create_exam_attempt(ExamFactory.create(**fields).pk, learner.pk, start_clock=True)
+
+    def test_where_operators_say_so_neither_does_a_proctored_one(self, learner: User, settings: Settings) -> None:
+        settings.PROCTORED_START_REQUIRES_TOOL = False
+        assert create_exam_attempt(ExamFactory.create(proctored=True).pk, learner.pk, start_clock=True)
+
+
+class TestTheClientsOldClock:
+    """The learning interface submits at its own zero, which it learned up to a minute ago, and knows no pause."""
+
+    @pytest.mark.parametrize(
+        ("fields", "is_submitted"),
+        [
+            ({}, True),
+            ({"paused_at": timedelta(0)}, False),
+            ({"paused_at": timedelta(0), "status": "ready_to_submit"}, True),
+            ({"end_moved_at": timedelta(seconds=74)}, False),
+            ({"end_moved_at": timedelta(seconds=76)}, True),
+            ({"end_moved_at": timedelta(seconds=5), "status": "ready_to_submit"}, True),
+            ({"end_moved_at": timedelta(seconds=5), "allowed_time_limit_mins": 60}, True),
+        ],
+    )
+    def test_it_ends_no_exam_whose_end_has_moved(
+        self, fields: dict[str, Any], is_submitted: bool, events_owed: EventsOwed
+    ) -> None:
+        now = timezone.now()
+        moments = {name: now - value if isinstance(value, timedelta) else value for name, value in fields.items()}
+        attempt = running_attempt(at=now - timedelta(minutes=59, seconds=56))
+        ExamAttempt.objects.update(**{"allowed_time_limit_mins": 70, **moments})
+        assert act_as_learner(attempt, LearnerAction.SUBMIT, learner=attempt.user, now=now) == attempt.pk
+        assert events_owed() == (["submitted"] if is_submitted else [])
+        assert (reloaded(attempt).status == "submitted") is is_submitted
+
+    def test_the_end_of_the_assessment_is_meant(self) -> None:
+        attempt = running_attempt()
+        ExamAttempt.objects.update(paused_at=attempt.start_time)
+        submit_if_unfinished(attempt, attempt.user)
+        assert reloaded(attempt).status == "submitted"
+
+
+def test_a_refusal_names_statuses_as_the_contract_does() -> None:
+    attempt = submitted_attempt()
+    with pytest.raises(ExamIllegalStatusTransition) as refusal:
+        act_as_learner(attempt, LearnerAction.STOP, learner=attempt.user)
+    assert str(refusal.value) == "An attempt that is “submitted” cannot become “ready_to_submit”."

@@ -12,6 +12,7 @@ from edx_exams.apps.core.api import (
     check_if_exam_timed_out,
     control_attempt,
     grant_access,
+    mark_ready,
     submit_timed_out_attempts,
 )
 from edx_exams.apps.core.clock import deadline, expired_at, seconds_remaining
@@ -152,6 +153,7 @@ def test_an_update_without_extra_time_changes_nothing(timed: Timed) -> None:
 def test_a_tool_that_never_resumes_does_not_block_other_exams(timed: Timed, learner: User, vendor: Vendor) -> None:
     timed.do("pause", 10)
     other = make_attempt(proctored_exam(vendor), learner)
+    mark_ready(other, learner, now=START)
     start = LearnerAction.START
     with pytest.raises(ExamIllegalStatusTransition):
         act_as_learner(other, start, learner=learner, now=START + 30 * MINUTE)
@@ -185,6 +187,7 @@ def test_extra_time_is_a_total(timed: Timed) -> None:
 
 def test_minutes_given_before_the_start_count_from_it(vendor: Vendor, attempt: ExamAttempt) -> None:
     assert vendor.control(attempt, "update", extra_time=7).json() == {"status": "none", "extra_time": 7}
+    mark_ready(attempt, attempt.user, now=START)
     act_as_learner(attempt, LearnerAction.START, learner=attempt.user, now=START)
     assert seconds_remaining(row(attempt), START) == 67 * 60
 

@@ -9,6 +9,8 @@ from edx_exams.settings.test import MIDDLEWARE as SERVICE_MIDDLEWARE
 from tests.services.databases import database_settings
 
 DEBUG = False
+#: Learners' clients alone start proctored exams here; that only a tool makes ready is tested where one is at hand.
+PROCTORED_START_REQUIRES_TOOL = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 
 DATABASES = {"default": database_settings(os.environ)}

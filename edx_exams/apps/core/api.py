@@ -11,6 +11,7 @@ from edx_exams.apps.core.allowances import (
     revoke_extra_time,
     set_extra_time,
 )
+from edx_exams.apps.core.attempt_requests import change_attempt, remove_attempt
 from edx_exams.apps.core.attempts import (
     act_as_learner,
     act_as_staff,
@@ -77,6 +78,7 @@ __all__ = [
     "act_as_staff",
     "allowances_of",
     "attempt_rows",
+    "change_attempt",
     "check_if_exam_timed_out",
     "control_attempt",
     "control_status",
@@ -112,6 +114,7 @@ __all__ = [
     "mark_ready",
     "minutes_if_started",
     "person",
+    "remove_attempt",
     "reset_and_recreate",
     "reset_exam_attempt",
     "reset_own_attempt",

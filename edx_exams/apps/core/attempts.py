@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
+from edx_exams.apps.core import clock
 from edx_exams.apps.core.attempt_events import announce
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
@@ -25,6 +26,7 @@ from edx_exams.apps.core.exceptions import (
 from edx_exams.apps.core.history import set_history_metadata
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.owed_time import exam_for_start
+from edx_exams.apps.core.proctored_start import require_ready
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import lock_users, write_transaction
 from edx_exams.apps.core.transition_rules import (
@@ -34,7 +36,7 @@ from edx_exams.apps.core.transition_rules import (
     StaffAction,
     general_transition,
 )
-from edx_exams.apps.core.transitions import act_on, apply_transition, start_attempt
+from edx_exams.apps.core.transitions import act_on, apply_transition, start_attempt, transit
 
 # Reading
 
@@ -125,6 +127,7 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
 
     attempt = _create(exam, learner)
     if start_clock:
+        require_ready(attempt.exam, attempt.status)
         start_attempt(attempt, running, by=learner, now=now)
     return attempt.pk
 
@@ -172,10 +175,20 @@ def act_as_learner(
 
     :param attempt: with its exam; what else it says is looked up again under the lock
     :param detail: what went wrong, which the history keeps as the reason
+    `submit` from a client whose clock is outdated (`clock.has_outdated_client`) changes nothing.
+
     :raises ExamIllegalStatusTransition: not from where the attempt is
     """
-    reason = detail or f"learner: {action}"
-    return apply_transition(attempt, LEARNER_TRANSITIONS[action], by=learner, reason=reason, now=now)
+    transition, reason = LEARNER_TRANSITIONS[action], detail or f"learner: {action}"
+
+    def act(locked: ExamAttempt, moment: datetime) -> int:
+        if action == LearnerAction.SUBMIT and clock.has_outdated_client(locked, moment):
+            return locked.pk  # it asks for the time when this is answered, and goes on
+        if action == LearnerAction.START:
+            require_ready(locked.exam, locked.status)
+        return transit(locked, transition, by=learner, reason=reason, now=moment)
+
+    return act_on(attempt, act, by=learner, now=now)
 
 
 def act_as_staff(attempt: ExamAttempt, action: StaffAction, *, staff: User, now: datetime | None = None) -> int:

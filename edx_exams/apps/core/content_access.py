@@ -44,27 +44,25 @@ def grant_access(exam: Exam, user: User, *, now: datetime | None = None) -> Acce
 
 def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
     """
-    For how many seconds from now a learner may see the exam's content.
+    Return for how many seconds from now a learner may see the exam's content.
+
+    While the attempt's clock runs its content is shown, whatever has become of the exam's due date since.
 
     :param attempt: the learner's latest of this exam
     :raises ContentAccessDenied: not at all
     """
-    is_due = exam.due_date is not None and exam.due_date <= now
-    refusal = "The exam's content is shown while your attempt is in progress and time remains."
-    if attempt and not exam.is_past_due(now - _pauses_that_extend_the_due_date(attempt)):
+    if attempt and attempt.status == ExamAttemptStatus.started and attempt.paused_at is None:
         seconds = int(seconds_remaining(attempt, now))
-        if attempt.status == ExamAttemptStatus.started and attempt.paused_at is None and seconds > 0:
+        if seconds > 0:
             return min(LONGEST_ACCESS, seconds)
-    if is_due:
-        handed_in = attempt is None or attempt.status in (ExamAttemptStatus.submitted, ExamAttemptStatus.verified)
-        if handed_in and not exam.hide_after_due:
-            return LONGEST_ACCESS
-        refusal = "The exam's content is no longer shown, for its due date has passed."
-    raise ContentAccessDenied(refusal)
-
-
-def _pauses_that_extend_the_due_date(attempt: ExamAttempt) -> timedelta:
-    return timedelta(seconds=attempt.paused_seconds if settings.LTI_PAUSE_EXTENDS_DUE_DATE else 0)
+    if exam.due_date is None or now < exam.due_date or not exam.is_active:
+        message = "The exam's content is shown while your attempt is in progress and time remains."
+        raise ContentAccessDenied(message)
+    handed_in = attempt is None or attempt.status in (ExamAttemptStatus.submitted, ExamAttemptStatus.verified)
+    if not handed_in or exam.hide_after_due:
+        message = "The exam's content is no longer shown, for its due date has passed."
+        raise ContentAccessDenied(message)
+    return LONGEST_ACCESS
 
 
 def _sign(exam: Exam, lms_user_id: int, now: datetime, seconds: int) -> str:

@@ -43,6 +43,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "DEFAULT_FROM_EMAIL": TEXT,
     "EMAIL_BACKEND": DOTTED_NAME,
     "EMAIL_TIMEOUT": seconds(1, 300).or_none(),
+    "PROCTORED_START_REQUIRES_TOOL": FLAG,
+    "PROCTORING_TOOL_OF_EXAM": DOTTED_NAME.or_none(),
     "SWEEP_BATCH_SIZE": whole_number(1, 10_000),
     "ENABLE_AUTO_AUTH": FLAG,
     "EXTRA_SCOPE": list_of(ANY_TEXT),

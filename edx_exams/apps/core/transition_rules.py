@@ -72,6 +72,11 @@ LEARNER_TRANSITIONS: Final[Mapping[LearnerAction, Transition]] = {
     LearnerAction.ERROR: Transition(_S.error, allowed_from=_S.incomplete_statuses, noop_in=frozenset({_S.error})),
 }
 
+#: `start` of an exam that a tool proctors: only the tool makes an attempt ready (`PROCTORED_START_REQUIRES_TOOL`).
+START_WHEN_READY: Final = LEARNER_TRANSITIONS[LearnerAction.START]._replace(
+    allowed_from=frozenset({_S.ready_to_start, _S.ready_to_submit})
+)
+
 #: Course staff judge at any time, and may change their mind.
 STAFF_TRANSITIONS: Final[Mapping[StaffAction, Transition]] = {
     StaffAction.VERIFY: Transition(

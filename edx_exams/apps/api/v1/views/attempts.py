@@ -1,6 +1,6 @@
 """A learner's attempts, and the access to an exam's content that they give."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -12,24 +12,16 @@ from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.v1.learner_shapes import student_attempt
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
 from edx_exams.apps.core.api import (
-    act_as_learner,
-    act_as_staff,
+    change_attempt,
     create_exam_attempt,
     get_attempt_to_change,
     get_exam_by_id,
     grant_access,
-    is_course_staff,
     latest_attempt,
-    reset_and_recreate,
-    reset_exam_attempt,
-    reset_own_attempt,
+    remove_attempt,
     running_attempt,
 )
-from edx_exams.apps.core.exceptions import NotYourAttempt, UnknownAction
-from edx_exams.apps.core.models import ExamAttempt, User
-from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
-
-_LEARNER_ACTIONS: Final = (*LearnerAction, RESET_ACTION)
+from edx_exams.apps.core.models import User
 
 
 class AccessToken(ExamsAPIView):
@@ -75,44 +67,15 @@ class Attempt(ExamsAPIView):
         `reset_attempt` answers the id of the fresh attempt.
         """
         wanted = self.validated(serializers.AttemptActionSerializer(data=request.data))
-        attempt, is_staff = _attempt_and_caller(request, attempt_id)
-        action = wanted["action"]
-        if is_staff and action in StaffAction:
-            changed = act_as_staff(attempt, StaffAction(action), staff=request.user)
-        elif not is_staff and action in LearnerAction:
-            detail = wanted["detail"] or "" if action == LearnerAction.ERROR else ""
-            changed = act_as_learner(attempt, LearnerAction(action), learner=request.user, detail=detail)
-        elif not is_staff and action == RESET_ACTION:
-            changed = reset_and_recreate(attempt, request.user)
-        else:
-            yours = StaffAction if is_staff else _LEARNER_ACTIONS
-            message = f"This is not an action that you may take on this attempt. Your actions: {', '.join(yours)}."
-            raise UnknownAction(message)
+        attempt = get_attempt_to_change(int(attempt_id))
+        changed = change_attempt(attempt, wanted["action"], by=request.user, detail=wanted["detail"] or "")
         return Response({"exam_attempt_id": changed})
 
     @extend_schema(operation_id="reset_attempt", request=None, responses={204: None})
     def delete(self, request: AuthenticatedRequest, attempt_id: str) -> Response:
         """Delete an attempt so that its learner can begin again. Learners may for practice exams."""
-        attempt, is_staff = _attempt_and_caller(request, attempt_id)
-        if is_staff:
-            reset_exam_attempt(attempt, request.user)
-        else:
-            reset_own_attempt(attempt, request.user)
+        remove_attempt(get_attempt_to_change(int(attempt_id)), by=request.user)
         return Response(status=204)
-
-
-def _attempt_and_caller(request: AuthenticatedRequest, attempt_id: str) -> tuple[ExamAttempt, bool]:
-    """
-    Return the attempt, and True if the caller is staff of its course (even where it is their own; else it is).
-
-    :raises ExamAttemptDoesNotExist: there is none
-    :raises NotYourAttempt: it is neither; the refusal says no more than that of an attempt that does not exist
-    """
-    attempt = get_attempt_to_change(int(attempt_id))
-    is_staff = is_course_staff(request.user, attempt.exam.course_id)
-    if not is_staff and attempt.user_id != request.user.pk:
-        raise NotYourAttempt(attempt.pk)
-    return attempt, is_staff
 
 
 class LatestAttempt(ExamsAPIView):
