@@ -70,6 +70,10 @@ class PersonDoesNotExist(ExamBaseException):
         super().__init__("Nobody here has this username or LMS user id.")
 
 
+class UnreadableList(ExamBaseException):
+    """A file with a list of course staff cannot be read."""
+
+
 class InvalidRetirement(ExamBaseException):
     """A person cannot be retired under these names."""
 

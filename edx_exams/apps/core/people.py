@@ -93,6 +93,44 @@ def person(
     raise DatabaseBusy
 
 
+def username_fault(username: str, *, may_be_aside: bool = False) -> str | None:
+    """
+    Return what keeps a username from being kept, in words that do not quote it; None if nothing does.
+
+    :param may_be_aside: it may have the mark of a name that somebody had
+    """
+    if not username or not is_storable(username, User._meta.get_field("username")):
+        return "it is empty, too long, or holds what is no text"
+    if username != username.strip():
+        return "it begins or ends with white space"
+    if ASIDE_MARK in username and not may_be_aside:
+        return f"it holds “{ASIDE_MARK}”"
+    return None
+
+
+@write_transaction
+def make_known(emails: Mapping[str, str], *, pretend: bool = False) -> dict[str, User]:
+    """
+    Find people of whom only the username is known, and make those who are not there: three statements for any number.
+
+    :param emails: e-mail addresses by username; a person who exists keeps what they have
+    :param pretend: store nobody; who is not there has no id
+    :returns: people by username
+    """
+    wanted = User.objects.filter(username__in=emails)
+    # Compared to the letter, whatever the database does.
+    known = {user.username: user for user in wanted if user.username in emails}
+    missing = [
+        User(username=username, email=storable(email, User, "email"), password=make_password(None))
+        for username, email in emails.items()
+        if username not in known
+    ]
+    if missing and not pretend:
+        User.objects.bulk_create(missing, ignore_conflicts=True)  # another request may make one of them now
+        return {user.username: user for user in User.objects.filter(username__in=emails) if user.username in emails}
+    return {**known, **{user.username: user for user in missing}}
+
+
 def is_own_account(user: User) -> bool:
     """Tell whether an operator made this account, or a worker uses it."""
     return user.is_staff or has_rights_of_its_own(user)
@@ -114,12 +152,8 @@ def has_rights_of_its_own(user: User) -> bool:
 def _require_valid(introduced: Introduction) -> None:
     """Refuse what cannot be kept, without quoting it: refusals are logged, and a name may be in it."""
     username, lms_user_id = introduced.username, introduced.lms_user_id
-    if not username or not is_storable(username, User._meta.get_field("username")):
-        raise PersonRefused(_NOT_VALID.format("it is empty, too long, or holds what is no text"))
-    if username != username.strip():
-        raise PersonRefused(_NOT_VALID.format("it begins or ends with white space"))
-    if lms_user_id is None and ASIDE_MARK in username:
-        raise PersonRefused(_NOT_VALID.format(f"it holds “{ASIDE_MARK}”"))
+    if fault := username_fault(username, may_be_aside=lms_user_id is not None):
+        raise PersonRefused(_NOT_VALID.format(fault))
     if lms_user_id is not None and not 0 < lms_user_id <= MAX_INTEGER:
         message = "The LMS user id is not valid."
         raise PersonRefused(message)
