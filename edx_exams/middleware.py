@@ -27,6 +27,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _API: Final = "/api/"
 _LTI: Final = "/lti/"
+#: Paths whose answers are JSON for programs, which have no session.
+_WITHOUT_PAGES: Final = (_API, "/health", "/live", "/ready", "/heartbeat")
 #: Methods whose requests have no body that anybody reads.
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -104,13 +106,13 @@ def _content_length(request: HttpRequest) -> int:
 
 
 class _ForPages:
-    """Lets requests of the JSON API pass by the middleware that is the next base class."""
+    """Lets requests that need no page's middleware pass by the next base class: the JSON API's, and probes."""
 
     get_response: GetResponse
 
     def __call__(self, request: HttpRequest) -> Any:
         """Answer the request."""
-        if request.path_info.startswith(_API):
+        if request.path_info.startswith(_WITHOUT_PAGES):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc]  # the next base class has it
 
@@ -134,7 +136,7 @@ class CsrfViewMiddleware(_ForPages, csrf.CsrfViewMiddleware):
 
     @override
     def process_view(self, request: HttpRequest, *args: Any) -> Any:
-        return None if request.path_info.startswith(_API) else super().process_view(request, *args)
+        return None if request.path_info.startswith(_WITHOUT_PAGES) else super().process_view(request, *args)
 
 
 class AuthenticationMiddleware(_ForPages, auth.AuthenticationMiddleware):

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from edx_exams.apps.core.attempts import get_current_exam_attempt
 from edx_exams.apps.core.clock import seconds_remaining
 from edx_exams.apps.core.exceptions import ContentAccessDenied
+from edx_exams.apps.core.learner_attempts import attempt_of_exam
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.roles import is_course_staff
 from edx_exams.apps.core.statuses import ExamAttemptStatus
@@ -38,7 +38,7 @@ def grant_access(exam: Exam, user: User, *, now: datetime | None = None) -> Acce
     if is_course_staff(user, exam.course_id):
         seconds = LONGEST_ACCESS
     else:
-        seconds = decide(exam, get_current_exam_attempt(user.pk, exam.pk), now)
+        seconds = decide(exam, attempt_of_exam(user.pk, exam.pk), now)
     return AccessToken(_sign(exam, user.lms_user_id, now, seconds), seconds)
 
 

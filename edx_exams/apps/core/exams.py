@@ -15,7 +15,17 @@ from edx_exams.apps.core.exam_types import PRACTICE_TYPES
 from edx_exams.apps.core.exceptions import ExamIsActiveAlready
 from edx_exams.apps.core.instances import Changes, Instances, Reasons, edit
 from edx_exams.apps.core.models import Exam, ProctoringProvider, User
+from edx_exams.apps.core.prepared import Prepared, newest
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
+
+_active_of_content: Final = Prepared(
+    Exam,
+    lambda course_id, content_id: Exam.objects.filter(course_id=course_id, content_id=content_id, is_active=True),
+    str,
+    str,
+    related="provider",
+)
+
 
 # Reading
 
@@ -33,20 +43,14 @@ def get_exam_by_content_id(content_id: str) -> Exam | None:
     """
     if opaque_keys.usage_key(content_id) is None:
         return None
-    exams = Exam.objects.filter(content_id=content_id, is_active=True)
     if course_id := opaque_keys.course_named_by(content_id):
-        exams = exams.filter(course_id=course_id)
-    return _newest(exams)
+        return get_course_exam(course_id, content_id)
+    return newest(Exam.objects.select_related("provider").filter(content_id=content_id, is_active=True))
 
 
 def get_course_exam(course_id: str, content_id: str) -> Exam | None:
     """The course's active exam of a piece of content with its provider, None if there is none."""
-    return _newest(get_course_exams(course_id).filter(content_id=content_id))
-
-
-def _newest(exams: QuerySet[Exam]) -> Exam | None:
-    """Databases that grew under the earlier service hold several active exams of one content: the newest counts."""
-    return exams.select_related("provider").order_by("-created", "-pk").first()
+    return newest(_active_of_content(course_id, content_id))
 
 
 def get_course_exams(course_id: str) -> QuerySet[Exam]:

@@ -6,19 +6,32 @@ vanish from the page. One whose time is over is submitted first. Few statements,
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from edx_exams.apps.core.allowances import minutes_if_started
-from edx_exams.apps.core.attempts import get_current_exam_attempt
 from edx_exams.apps.core.exams import get_course_exam, get_exam_by_content_id
 from edx_exams.apps.core.models import Exam, ExamAttempt
+from edx_exams.apps.core.prepared import Prepared, age, newest
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.time_outs import check_if_exam_timed_out
 
-_RUNNING = sorted(ExamAttemptStatus.in_progress_statuses)
+_running_of: Final = Prepared(
+    ExamAttempt,
+    lambda user_id: ExamAttempt.objects.filter(
+        user_id=user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
+    ),
+    int,
+    related="exam",
+)
+_of_exam: Final = Prepared(
+    ExamAttempt,
+    lambda user_id, exam_id: ExamAttempt.objects.filter(user_id=user_id, exam_id=exam_id),
+    int,
+    int,
+    related="exam",
+)
 
 
 class RunningAttempt(NamedTuple):
@@ -47,11 +60,10 @@ def running_attempt(user_id: int, content_id: str, now: datetime | None = None) 
 
     :param content_id: empty for any
     """
-    now = now or timezone.now()
-    attempts = list(_running(user_id).order_by("-created", "-pk"))
+    attempts = _running(user_id)
     if len(attempts) > 1:
         attempts.sort(key=lambda attempt: attempt.exam.content_id != content_id)
-    return _first_with_time(attempts, now)
+    return _first_with_time(attempts, now or timezone.now())
 
 
 def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | None) -> ExamAttempt | None:
@@ -64,7 +76,7 @@ def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | 
     exam = get_exam_by_content_id(content_id) if content_id else None
     if exam is None:
         return just_timed_out
-    if attempt := get_current_exam_attempt(user_id, exam.pk):
+    if attempt := attempt_of_exam(user_id, exam.pk):
         return attempt
     is_of_this_content = just_timed_out is not None and just_timed_out.exam.content_id == content_id
     return just_timed_out if is_of_this_content else None
@@ -77,20 +89,27 @@ def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime
     One statement for the former, four for the latter.
     """
     now = now or timezone.now()
-    of_this_content = _running(user_id).filter(exam__course_id=course_id, exam__content_id=content_id)
-    running = _first_with_time(list(of_this_content.select_related("exam__provider").order_by("-created", "-pk")), now)
+    names = (course_id, content_id)
+    of_this_content = [seen for seen in _running(user_id) if (seen.exam.course_id, seen.exam.content_id) == names]
+    running = _first_with_time(of_this_content, now)
     if attempt := running.attempt:
         minutes = (attempt.allowed_time_limit_mins or attempt.exam.time_limit_mins) + attempt.extra_time_mins
         return LearnersExam(attempt.exam, attempt, minutes, is_past_due=False)
     exam = get_course_exam(course_id, content_id)
     if exam is None:
         return None
-    attempt = get_current_exam_attempt(user_id, exam.pk)
+    attempt = attempt_of_exam(user_id, exam.pk)
     return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
 
 
-def _running(user_id: int) -> QuerySet[ExamAttempt]:
-    return ExamAttempt.objects.filter(user_id=user_id, status__in=_RUNNING).select_related("exam")
+def attempt_of_exam(user_id: int, exam_id: int) -> ExamAttempt | None:
+    """Return the learner's latest attempt of the exam with it, None if there is none. One statement."""
+    return newest(_of_exam(user_id, exam_id))
+
+
+def _running(user_id: int) -> list[ExamAttempt]:
+    """Return the learner's attempts that are in progress with their exams, the newest first: one statement."""
+    return sorted(_running_of(user_id), key=age, reverse=True)
 
 
 def _first_with_time(attempts: list[ExamAttempt], now: datetime) -> RunningAttempt:

@@ -22,6 +22,7 @@ from edx_exams.apps.core.characters import storable, without_surrogates
 from edx_exams.apps.core.exceptions import DatabaseBusy, PersonRefused
 from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, ExamAttempt, StudentAllowance, User
+from edx_exams.apps.core.prepared import Prepared
 from edx_exams.apps.core.transactions import lock_users, write_transaction
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ ASIDE_MARK: Final = "~"
 _KEPT_OF_NAME: Final = 100
 #: Times that somebody is looked up again after another request has written the same person.
 _TRIES: Final = 4
+_of_name: Final = Prepared(User, lambda name: User.objects.filter(username=name), str)
+_of_name_or_id: Final = Prepared(
+    User, lambda name, number: User.objects.filter(Q(username=name) | Q(lms_user_id=number)), str, int
+)
 
 
 class Introduction(NamedTuple):
@@ -165,11 +170,10 @@ def _require_valid(introduced: Introduction) -> None:
 
 def _rows(introduced: Introduction) -> list[User]:
     """Rows that have the id or the name, by id: one statement. Compared to the letter, whatever the database does."""
-    wanted = Q(username=introduced.username)
-    if introduced.lms_user_id is not None:
-        wanted |= Q(lms_user_id=introduced.lms_user_id)
-    found = User.objects.filter(wanted).order_by("pk")
-    return [row for row in found if introduced.username == row.username or _has_id(row, introduced)]
+    name, number = introduced.username, introduced.lms_user_id
+    users = _of_name(name) if number is None else _of_name_or_id(name, number)
+    users.sort(key=lambda user: user.pk)
+    return [user for user in users if introduced.username == user.username or _has_id(user, introduced)]
 
 
 def _has_id(row: User, introduced: Introduction) -> bool:
