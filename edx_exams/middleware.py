@@ -17,8 +17,10 @@ from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf, locale
+from django.shortcuts import render
 from django.utils import translation
 
+from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.handler import UNREADABLE
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,24 @@ class NoStore:
         if request.path_info.startswith((_API, _LTI)):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class RefuseUnstorableText:
+    """Answers a text that the database cannot store with a page that says so, where no view has its own answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Turn this one exception of a view into its answer."""
+        if not isinstance(exception, UnstorableText):
+            return None
+        log.warning("Refused: a value of the request cannot be stored")
+        return render(request, "400.html", {"exception": str(exception)}, status=400)
 
 
 class RequestLimits:

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "crum.CurrentRequestUserMiddleware",
     "edx_rest_framework_extensions.auth.jwt.middleware.EnsureJWTAuthSettingsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "edx_exams.middleware.RefuseUnstorableText",
 ]
 
 ROOT_URLCONF = "edx_exams.urls"

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from edx_exams.apps.api.parsers import BodyTooLarge
+from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
 from edx_exams.apps.core.outages import log_database_error
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception into the answer that its request gets; None for one that is our own mistake."""
+    if isinstance(error, UnstorableText):
+        return _refusal(status.HTTP_400_BAD_REQUEST, str(error))
     if isinstance(error, DataError):
         return _refusal(status.HTTP_400_BAD_REQUEST, "A value cannot be stored: it is too long or out of bounds.")
     if isinstance(error, (DatabaseError, InterfaceError)):

@@ -8,11 +8,14 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from edx_exams.apps.core.characters import refuse_unstorable_text
 from edx_exams.logs import quieten_libraries
 
 
 def _tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """What every connection needs, whoever configured the database."""
+    if refuse_unstorable_text not in connection.execute_wrappers:  # a connection that was closed comes again
+        connection.execute_wrappers.append(refuse_unstorable_text)
     if connection.vendor == "sqlite":
         # Django assumes the smallest SQLite there is and would cut bulk writes into pieces of 999 values.
         connection.features.max_query_params = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)

@@ -1,12 +1,12 @@
 """Characters that a database cannot keep: utf8mb3 has none beyond the basic plane, and nothing has half a surrogate."""
 
 import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from django.db import connections, router
+from django.db import DataError, OperationalError, connections, router
 from django.db.models import Model
-from django.db.utils import DatabaseError
 
 #: Half of a surrogate pair, which JSON can carry and which is no character.
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -15,17 +15,35 @@ _FOUR_BYTES: Final = re.compile("[\U00010000-\U0010ffff]")
 #: Errors of MySQL and MariaDB about a text that a column or a comparison cannot hold.
 _MYSQL_UNSTORABLE: Final = frozenset({1267, 1270, 1271, 1300, 1366, 3854, 3988})
 
-#: Words for whoever sent such a text.
-UNSTORABLE: Final = (
-    "A text holds a character that cannot be stored here, such as an emoji or a rare character. Please leave it out."
-)
+
+class UnstorableText(DataError):
+    """A text holds a character that the database cannot store, or compare with what is stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A text holds a character that cannot be stored here, such as an emoji or a rare character. "
+            "Please leave it out."
+        )
 
 
-def is_unstorable(error: BaseException) -> bool:
-    """Tell whether a database, or its driver, refused a text for its characters: bad input, not an outage."""
-    if isinstance(error, UnicodeEncodeError):
-        return True
-    return isinstance(error, DatabaseError) and bool(error.args) and error.args[0] in _MYSQL_UNSTORABLE
+def refuse_unstorable_text(
+    execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Mapping[str, Any]
+) -> Any:
+    """
+    Wrap the execution of each statement: such a text is bad input, wherever it comes in, and no outage.
+
+    MySQL reports it as an operational error, the drivers as an error of encoding.
+
+    :raises UnstorableText: a parameter is such a text
+    """
+    try:
+        return execute(sql, parameters, many, context)
+    except UnicodeEncodeError:
+        raise UnstorableText from None  # its text quotes the parameter
+    except OperationalError as error:
+        if error.args and error.args[0] in _MYSQL_UNSTORABLE:
+            raise UnstorableText from None
+        raise
 
 
 def without_surrogates(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from edx_exams.apps.core.characters import storable
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 
 #: Characters that the history keeps of a reason.
@@ -21,7 +22,8 @@ def set_history_metadata(row: Exam | ExamAttempt, *, by: User | None, reason: st
     """Set who changes this row next and why: the history row of the next save has it."""
     # django-simple-history reads these; without them it would take the session's user, who may be someone else.
     row._history_user = by  # type: ignore[union-attr]
-    row._change_reason = reason[:LONGEST_REASON]  # type: ignore[union-attr]
+    kept = storable(reason, type(row).history.model, "history_change_reason")  # it may quote what a browser sent
+    row._change_reason = kept[:LONGEST_REASON]  # type: ignore[union-attr]
 
 
 def record_created(exams: Sequence[Exam], *, by: User | None, reason: str) -> None:

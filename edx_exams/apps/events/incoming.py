@@ -23,6 +23,7 @@ from openedx_events.apps import general_signal_handler
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
 from edx_exams.apps.events.privacy import describe, place
 from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavailable
@@ -154,6 +155,8 @@ def _send(signal: OpenEdxPublicSignal, metadata: EventsMetadata, data: Mapping[s
         raise RetryableError(type(busy).__name__) from busy
     except ExamBaseException as refusal:
         raise PermanentError(str(refusal)) from refusal
+    except UnstorableText as refusal:
+        raise PermanentError(str(refusal)) from None
     except (OperationalError, InterfaceError) as error:
         if _is_about_the_value(error):
             message = f"The database cannot store its data ({describe(error)})."
