@@ -59,6 +59,20 @@ def is_too_late_to_start(exam: Exam, now: datetime) -> bool:
     return exam.due_date is not None and not exam.kind.is_practice and exam.due_date - now < _MINUTE
 
 
+def give_what_is_owed(attempt: ExamAttempt, allowance: StudentAllowance | None, now: datetime) -> list[str]:
+    """
+    Give a running attempt in memory what its learner is owed, where that is more than it has.
+
+    :param attempt: with its exam as it is now
+    :param allowance: the learner's for this content, as it is now
+    :returns: names of the fields whose values have changed
+    """
+    if attempt.start_time is None or attempt.allowed_time_limit_mins is None or is_out_of_time(attempt, now):
+        return []  # it is over, and left to whoever submits it
+    minutes = max(attempt.allowed_time_limit_mins, entitled(attempt.exam, allowance, attempt.start_time))
+    return change_clock(attempt, now, allowed_time_limit_mins=minutes)
+
+
 # When it ends
 
 

@@ -35,6 +35,8 @@ def correct_attempt(attempt: ExamAttempt, changes: Mapping[str, Any], *, by: Use
         setattr(locked, name, changes[name])
     _require_possible(locked, timezone.now())
     if fields:
+        locked.latest_end = None  # what an operator says about the time stands above the due date
+        fields.append("latest_end")
         save_with_history(locked, fields, by=by, reason="times corrected in the admin")
 
 

@@ -38,7 +38,7 @@ def learners_running(exam_ids: Iterable[int]) -> set[int]:
 
 def give_what_is_owed(exam_ids: Iterable[int], learners: Collection[int], *, by: User | None, reason: str) -> None:
     """
-    Give learners in the middle of these exams what they are owed now: six statements for any number of them.
+    Give learners in the middle of these exams what they are owed now: seven statements for any number of them.
 
     Part of the caller's transaction, after its writes; see the module. Once that is committed, those who have started
     meanwhile get theirs in a transaction of its own.
@@ -79,11 +79,7 @@ def give_to_learners(exam_ids: Collection[int], learners: Collection[int], *, by
     changed: list[ExamAttempt] = []
     fields: set[str] = set()
     for attempt in attempts:
-        if attempt.start_time is None or attempt.allowed_time_limit_mins is None or clock.is_out_of_time(attempt, now):
-            continue  # it is over: left to whoever submits it
-        owed = clock.entitled(attempt.exam, allowances.get(attempt.pk), attempt.start_time)
-        minutes = max(attempt.allowed_time_limit_mins, owed)
-        if names := clock.change_clock(attempt, now, allowed_time_limit_mins=minutes):
+        if names := clock.give_what_is_owed(attempt, allowances.get(attempt.pk), now):
             changed.append(attempt)
             fields.update(names)
     update_many(changed, sorted(fields), by=by, reason=reason)
