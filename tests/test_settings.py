@@ -198,6 +198,8 @@ class TestProduction:
     ) -> None:
         loaded = production({"ROOT_URL": root_url, "CSRF_TRUSTED_ORIGINS": ["https://apps.example.org"]})
         assert trusted == loaded.CSRF_TRUSTED_ORIGINS
+        is_https = isinstance(root_url, str) and root_url.startswith("https://") and "[" not in root_url
+        assert getattr(loaded, "CSRF_COOKIE_SECURE", False) == is_https
 
     def test_it_remembers_what_the_file_sets(self, production: Callable[..., ModuleType]) -> None:
         loaded = production({"JWT_AUTH": {"JWT_ISSUER": "x"}, "ROOT_URL": "http://x", "TOKEN_SIGNING": None})

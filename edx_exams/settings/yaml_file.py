@@ -89,19 +89,23 @@ def apply_migration_account(environment: Mapping[str, str], settings: dict[str, 
         databases["default"] = {**(databases.get("default") or {}), **account}
 
 
-def trust_own_origin(settings: dict[str, Any]) -> None:
+def apply_https(settings: dict[str, Any]) -> None:
     """
-    Add the service's own origin to `CSRF_TRUSTED_ORIGINS` where it is https: behind a proxy Django may not know it.
+    Where `ROOT_URL` is https, keep cookies to https, and add the service's own origin to `CSRF_TRUSTED_ORIGINS`.
+
+    Behind a proxy that ends TLS Django may not know that origin. Cookie settings that the file has stay.
 
     :param settings: a settings module's names, which are changed
     """
     root_url, trusted = settings.get("ROOT_URL"), settings.get("CSRF_TRUSTED_ORIGINS")
-    if not isinstance(root_url, str) or not isinstance(trusted, (list, tuple)):
-        return
     try:
-        parts = urlsplit(root_url)
+        parts = urlsplit(root_url) if isinstance(root_url, str) else None
     except ValueError:
-        return  # told by a check
+        parts = None  # told by a check
+    if parts is None or parts.scheme != "https" or not parts.netloc:
+        return
+    for name in ("CSRF_COOKIE_SECURE", "LANGUAGE_COOKIE_SECURE"):
+        settings.setdefault(name, True)
     origin = f"{parts.scheme}://{parts.netloc}"
-    if parts.scheme == "https" and parts.netloc and origin not in trusted:
+    if isinstance(trusted, (list, tuple)) and origin not in trusted:
         settings["CSRF_TRUSTED_ORIGINS"] = [*trusted, origin]

@@ -78,7 +78,7 @@ def everything(model: type[Model]) -> list[Any]:
 
 def writes(model: type[Model], row: Model) -> dict[str, tuple[str, dict[str, Any]]]:
     """The path and form of each way to write that the admin has, by what it does."""
-    made = {
+    made: dict[str, tuple[str, dict[str, Any]]] = {
         ADD: (page(model, "add"), {}),
         CHANGE: (page(model, "change", row.pk), {"status": "verified", "is_active": "on", "extra_time_mins": "9"}),
         DELETE: (page(model, "delete", row.pk), {"post": "yes"}),

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.django_db
 
 
 def kept_provider() -> Model:
-    return ExamFactory.create(proctored=True).provider
+    provider = ProviderFactory.create()
+    ExamFactory.create(exam_type="proctored", provider=provider)
+    return provider
 
 
 def kept_configuration() -> Model:

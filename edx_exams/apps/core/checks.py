@@ -143,7 +143,8 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
 
 
 def _databases() -> Iterator[CheckMessage]:
-    database = settings.DATABASES.get("default") if isinstance(settings.DATABASES, Mapping) else None
+    databases: Any = settings.DATABASES  # as a file may have it
+    database = databases.get("default") if isinstance(databases, Mapping) else None
     engine = database.get("ENGINE") if isinstance(database, Mapping) else None
     hint = "MySQL and MariaDB: django.db.backends.mysql."
     if not engine or engine == "django.db.backends.dummy":

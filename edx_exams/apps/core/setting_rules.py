@@ -93,7 +93,7 @@ def is_origin(value: object) -> bool:
     return parts is not None and not (parts.path or parts.query or parts.fragment)
 
 
-def _is_importable(value: object) -> bool:
+def _is_importable(value: str) -> bool:
     try:
         import_string(value)
     except (ImportError, AttributeError, ValueError):

@@ -1,0 +1,264 @@
+"""The service behind a proxy that ends TLS, as the how-to configures it: everything that it answers leads to https."""
+
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from jwt.algorithms import RSAAlgorithm
+from playwright.sync_api import sync_playwright
+
+from tests import tokens
+from tests.services.databases import ROOT
+from tests.services.mariadb import HOST, free_port
+
+pytestmark = pytest.mark.services
+
+PROXIES: Final = ROOT / "docs" / "how-tos" / "proxies"
+OWN: Final = "b7Qm-3zKx9vR2tLwYp8sHn4dGf6jCa1e"
+PASSWORD: Final = "correct-horse-battery"
+COURSE_ID: Final = "course-v1:Acme+BIO101+2026"
+LEARNER: Final = tokens.Person("ada", lms_user_id=7)
+STAFF: Final = tokens.Person("teacher", lms_user_id=8, administrator=True)
+
+#: An operator, and an attempt whose exam has a tool.
+SCENE: Final = f"""
+from edx_exams.apps.core.models import *
+from edx_exams.apps.lti.models import LtiTool
+User.objects.create_superuser("root", "root@example.org", "{PASSWORD}")
+tool = LtiTool.objects.create(oidc_login_url="https://tool.example.org/login", launch_url="https://tool.example.org/launch",
+    keyset_url="https://tool.example.org/keys")
+from edx_exams.apps.lti.platform_keys import store_key
+store_key(tool)
+provider = ProctoringProvider.objects.create(name="acme", verbose_name="Acme", lti_configuration_id=str(tool.pk))
+exam = Exam.objects.create(resource_id="r", course_id="{COURSE_ID}",
+    content_id="block-v1:Acme+BIO101+2026+type@sequential+block@a",
+    exam_name="A", exam_type="proctored", time_limit_mins=60, is_active=True, provider=provider)
+for number in range(3):
+    user = User.objects.create(username=f"learner{{number}}", lms_user_id=100 + number)
+    ExamAttempt.objects.create(exam=exam, user=user, attempt_number=1, status="created")
+ada = User.objects.create(username="ada", lms_user_id=7)
+print("attempt", ExamAttempt.objects.create(exam=exam, user=ada, attempt_number=1, status="created").pk)
+"""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for localhost and its key, as files."""
+    directory = tmp_path_factory.mktemp("tls")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / "cert.pem", directory / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    paths[1].write_bytes(key.private_bytes(*encoding))
+    return paths
+
+
+def nginx(directory: Path, port: int, upstream: int, certificate: tuple[Path, Path]) -> list[str]:
+    """The how-to's file, with this test's ports and certificate, in the least of a main configuration."""
+    example = (PROXIES / "nginx.conf").read_text()
+    server = (
+        example.replace("listen 443 ssl", f"listen {HOST}:{port} ssl")
+        .replace("exams.example.org;", "localhost;", 1)
+        .replace("/etc/ssl/certs/exams.example.org.pem", str(certificate[0]))
+        .replace("/etc/ssl/private/exams.example.org.key", str(certificate[1]))
+        .replace("127.0.0.1:18740", f"{HOST}:{upstream}")
+    )
+    places = "\n".join(
+        f"{name}_temp_path {directory / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = directory / "nginx.conf"
+    main.write_text(
+        f"daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;\n"
+        f"events {{}}\nhttp {{ access_log off; {places}\n{server} }}\n"
+    )
+    return ["nginx", "-p", str(directory), "-c", str(main)]
+
+
+def caddy(directory: Path, port: int, upstream: int, certificate: tuple[Path, Path]) -> list[str]:
+    """The how-to's file, with this test's ports and certificate."""
+    example = (PROXIES / "Caddyfile").read_text()
+    site = example.replace(
+        "exams.example.org {", f"https://localhost:{port} {{\n\ttls {certificate[0]} {certificate[1]}"
+    ).replace("127.0.0.1:18740", f"{HOST}:{upstream}")
+    path = directory / "Caddyfile"
+    path.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}}\n{site}")
+    return ["caddy", "run", "--config", str(path), "--adapter", "caddyfile"]
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+    """A program that is ended, by its pid, when the block is left."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
+def site(
+    request: pytest.FixtureRequest, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """The service in production's settings behind the proxy: its address, its session, the attempt."""
+    directory = tmp_path_factory.mktemp("site")
+    port, upstream = free_port(), free_port()
+    root_url = f"https://localhost:{port}"
+    issuer = {"ISSUER": tokens.ISSUER, "AUDIENCE": tokens.AUDIENCE, "SECRET_KEY": OWN}
+    file = {
+        "SECRET_KEY": OWN,
+        "SOCIAL_AUTH_EDX_OAUTH2_SECRET": OWN,
+        "BACKEND_SERVICE_EDX_OAUTH2_SECRET": OWN,
+        "TOKEN_SIGNING": {
+            "JWT_PRIVATE_SIGNING_JWK": RSAAlgorithm.to_jwk(
+                rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            )
+        },
+        "JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": tokens.public_jwk_set(), "JWT_ISSUERS": [issuer]},
+        "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(directory / "db.sqlite3")}},
+        "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
+        "ROOT_URL": root_url,
+        "LTI_API_BASE": root_url,
+        "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
+        "SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT": "https://lms.example.org",
+        "SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT": "https://lms.example.org",
+    }
+    path = directory / "edx_exams.yml"
+    path.write_text(yaml.safe_dump(file))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "DB_"))}
+    environment = {
+        **inherited,
+        "DJANGO_SETTINGS_MODULE": "edx_exams.settings.production",
+        "EDX_EXAMS_CFG": str(path),
+        "HOME": str(directory),
+        "FORWARDED_ALLOW_IPS": "192.0.2.1",  # so that it is Django that must know, not gunicorn
+    }
+
+    def manage(*words: str) -> str:
+        said = subprocess.run(
+            [sys.executable, "manage.py", *words], env=environment, cwd=ROOT, capture_output=True, text=True
+        )
+        assert said.returncode == 0, said.stderr
+        return said.stdout
+
+    manage("migrate", "-v0")
+    attempt = int(manage("shell", "-v0", "-c", SCENE).split()[-1])
+    gunicorn = [sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{upstream}", "--workers", "1", "--threads", "4",
+                "edx_exams.wsgi"]  # fmt: skip
+    proxy = request.param(directory, port, upstream, certificate)
+    log = directory / "log"
+    with running(gunicorn, environment, log), running(proxy, environment, log):
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                answer = requests.get(f"{root_url}/live/", verify=str(certificate[0]), timeout=5)
+                if answer.status_code == 200:
+                    break
+            except (requests.RequestException, ssl.SSLError):
+                pass
+            assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
+            time.sleep(0.5)
+        yield {"url": root_url, "verify": str(certificate[0]), "attempt": attempt}
+
+
+@pytest.fixture
+def browser(site: dict[str, Any]) -> requests.Session:
+    """A client that trusts the certificate and follows no redirect."""
+    session = requests.Session()
+    session.verify = site["verify"]
+    session.trust_env = False  # a bundle of certificates in the environment would take precedence
+    return session
+
+
+def test_an_operator_logs_in_and_the_csrf_check_agrees(site: dict[str, Any], browser: requests.Session) -> None:
+    login = f"{site['url']}/admin/login/?next=/admin/"
+    page = browser.get(login, timeout=60)
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    form = {"username": "root", "password": PASSWORD, "csrfmiddlewaretoken": token}
+    headers = {"Referer": login, "Origin": site["url"]}
+    answer = browser.post(login, form, headers=headers, allow_redirects=False, timeout=60)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/"), answer.text[-500:]
+    assert all(cookie.secure for cookie in browser.cookies if cookie.name == "edx_exams_sessionid")
+    assert browser.get(f"{site['url']}/admin/", allow_redirects=False, timeout=60).status_code == 200
+    elsewhere = {"Referer": "https://evil.example.org/", "Origin": "https://evil.example.org"}
+    assert browser.post(login, form, headers=elsewhere, allow_redirects=False, timeout=60).status_code == 403
+
+
+def test_single_sign_on_is_told_to_come_back_by_https(site: dict[str, Any], browser: requests.Session) -> None:
+    answer = browser.get(f"{site['url']}/login/edx-oauth2/", allow_redirects=False, timeout=60)
+    query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert answer.headers["Location"].startswith("https://lms.example.org/")
+    assert [uri.partition("?")[0] for uri in query["redirect_uri"]] == [f"{site['url']}/complete/edx-oauth2/"]
+
+
+def test_pages_of_the_api_link_to_the_next_by_https(site: dict[str, Any], browser: requests.Session) -> None:
+    answer = browser.get(
+        f"{site['url']}/api/v1/instructor_view/course_id/{COURSE_ID}/attempts",
+        params={"limit": 2},
+        headers=STAFF.authorization("RS512"),
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["next"].startswith(f"{site['url']}/api/v1/")
+
+
+def test_a_launch_passes_the_csrf_check_and_names_addresses_by_https(
+    site: dict[str, Any], browser: requests.Session
+) -> None:
+    path = f"{site['url']}/lti/start_proctoring/{site['attempt']}"
+    browser.cookies.update(LEARNER.cookies())
+    asked = browser.get(path, allow_redirects=False, timeout=60)
+    (token,) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', asked.text)
+    headers = {"Referer": path, "Origin": site["url"]}
+    answer = browser.post(path, {"csrfmiddlewaretoken": token}, headers=headers, allow_redirects=False, timeout=60)
+    assert answer.status_code in {302, 303}, answer.text
+    query = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert query["iss"] == [site["url"]]
+    assert all(cookie.secure for cookie in browser.cookies if cookie.name.startswith("edx_exams_"))
+
+
+def test_in_a_real_browser_the_admin_lets_its_operator_in(site: dict[str, Any]) -> None:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        try:
+            page = chromium.new_context(ignore_https_errors=True).new_page()
+            page.goto(f"{site['url']}/admin/", timeout=90_000)
+            page.fill("#id_username", "root")
+            page.fill("#id_password", PASSWORD)
+            page.click("input[type=submit]", timeout=90_000)
+            page.wait_for_url(f"{site['url']}/admin/", timeout=90_000)
+            assert "Special exams" in page.content()
+            assert json.dumps(page.context.cookies()).count('"secure": true') >= 1
+        finally:
+            chromium.close()
