@@ -32,6 +32,8 @@ class MailServerStandIn(socketserver.ThreadingTCPServer):
         self.verdict: Verdict = lambda _: None
         #: The reply to a log-in, as `535 No`; None offers none.
         self.log_in: str | None = None
+        #: Hangs up on every client, in the middle of a session too.
+        self.is_down = False
         self.messages: list[Message] = []
         self.connections = self.most_connections = 0
         self.lock = threading.Lock()
@@ -62,8 +64,10 @@ class _Session(socketserver.StreamRequestHandler):
                 self.server.connections -= 1
 
     def _converse(self) -> None:
+        if self.server.is_down:
+            return
         self._say("220 stand-in")
-        while line := self.rfile.readline():
+        while (line := self.rfile.readline()) and not self.server.is_down:
             command = line.decode().strip()
             match command[:4].upper():
                 case "EHLO" | "HELO":

@@ -23,6 +23,10 @@ if "EXAMS_TEST_KAFKA" in os.environ:
     EVENT_BUS_RELAY_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_RELAY_OPTIONS", "{}"))
     EVENT_BUS_TOPIC_PREFIX = os.environ.get("EXAMS_TEST_TOPIC_PREFIX", "")
 
+if "EXAMS_TEST_SMTP_PORT" in os.environ:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["EXAMS_TEST_SMTP_PORT"])
+
 if "EXAMS_TEST_LMS" in os.environ:
     LEGACY_EXAMS_ENABLED = True
     LMS_ROOT_URL = os.environ["EXAMS_TEST_LMS"]
