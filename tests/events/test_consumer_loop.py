@@ -1,5 +1,6 @@
 """The consumer's loop: what is committed and when, what is waited for, how it ends."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, override
 
@@ -14,7 +15,7 @@ from openedx_events.learning.signals import COURSE_ACCESS_ROLE_ADDED
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import CourseStaffRole
-from edx_exams.apps.events import consumer as consumer_module
+from edx_exams.apps.events import consuming
 from edx_exams.apps.events.consumer import ConsumerFailed, KafkaEventConsumer
 from edx_exams.apps.events.models import FailedEvent
 from tests.events.kafka_client import KafkaClient, message
@@ -43,7 +44,7 @@ class Running(KafkaEventConsumer):
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer_module, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(consuming, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(stock, "POLL_FAILURE_SLEEP", 0.02)
 
 
@@ -189,7 +190,7 @@ def test_an_error_of_the_broker_that_may_pass_is_waited_for(reading: Run) -> Non
 def test_an_error_that_does_not_pass_ends_it_and_leaves_the_group(error: KafkaError, reading: Run) -> None:
     consumer = reading({0: log_of("ada")})
     consumer.client.errors = [error]
-    with pytest.raises(ConsumerFailed, match=error.name()):
+    with pytest.raises(ConsumerFailed, match=re.escape(error.str())):
         consumer.consume_indefinitely()
     assert consumer.client.is_closed
 
@@ -237,8 +238,8 @@ def test_on_the_wire_a_new_group_reads_from_the_beginning_and_commits_what_is_do
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"EVENT_BUS_CONSUMER": None}, "EVENT_BUS_CONSUMER is not set"),
-        ({"EVENT_BUS_CONSUMER": "no.such.Consumer"}, "No module named 'no'"),
+        ({"EVENT_BUS_CONSUMER": None}, "EVENT_BUS_CONSUMER must be"),
+        ({"EVENT_BUS_CONSUMER": "no.such.Consumer"}, "EVENT_BUS_CONSUMER must be"),
         ({"EVENT_BUS_CONSUMER": "builtins.dict"}, "is not an EventBusConsumer"),
         ({"EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL": None}, "SCHEMA_REGISTRY_URL is not set"),
         ({"EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS": None}, "EVENT_BUS_KAFKA_BOOTSTRAP_SERVERS is not set"),

@@ -16,7 +16,7 @@ from edx_exams.apps.events.publishers import publisher_class
 from edx_exams.apps.events.publishers.kafka import KafkaPublisher
 from edx_exams.apps.events.publishers.log import LogPublisher
 from edx_exams.apps.events.publishers.redis import RedisPublisher
-from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, apply_event_bus_overrides
+from edx_exams.settings.event_bus import KAFKA_CONSUMER, OUTBOX_PRODUCER, REDIS_CONSUMER, apply_event_bus_overrides
 from tests.events.owed import TOPIC, event_data
 from tests.factories import UserFactory, submitted_attempt
 
@@ -38,8 +38,14 @@ from tests.factories import UserFactory, submitted_attempt
                 "EVENT_BUS_CONSUMER": "edx_event_bus_redis.RedisEventConsumer",
             },
             "edx_event_bus_redis.create_producer",
-            "edx_event_bus_redis.RedisEventConsumer",
+            REDIS_CONSUMER,
         ),
+        (
+            {"EVENT_BUS_PRODUCER": "edx_event_bus_redis.create_producer"},
+            "edx_event_bus_redis.create_producer",
+            REDIS_CONSUMER,
+        ),
+        ({"EVENT_BUS_CONSUMER": "my.bus.Consumer"}, None, "my.bus.Consumer"),
         (
             {"EVENT_BUS_PRODUCER": "edx_event_bus_kafka.create_producer", "EVENT_BUS_RELAY_PRODUCER": "log"},
             "log",

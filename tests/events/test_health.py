@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from edx_exams.apps.core.models import OwedEmail
+from edx_exams.apps.events.faults import Fault
 from edx_exams.apps.events.health import EmailHealth, OutboxHealth
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from tests.conftest import CountStatements
@@ -29,6 +30,7 @@ NONE = {"count": 0, "oldest_seconds": None}
 def test_an_empty_outbox_is_well(client: Client) -> None:
     assert outbox_status(client) == {
         "status": "OK", "oldest_unsent_seconds": None, "pending": NONE, "waiting": NONE, "failed": NONE,
+        "fault": None,
     }  # fmt: skip
 
 
@@ -56,6 +58,14 @@ def test_failed_events_and_those_that_wait_for_a_day_need_attention(
     owe()
     OutboxEvent.objects.update(state=state, created=timezone.now() - timedelta(hours=hours))
     assert outbox_status(client)["status"] == status
+
+
+def test_a_known_fault_is_named_without_the_details_of_hosts(client: Client) -> None:
+    owe()
+    OutboxEvent.objects.update(last_error=f"{Fault.KAFKA_CREDENTIALS} (sasl_ssl://kafka-3.internal:9092: refused)")
+    status = outbox_status(client)
+    assert (status["status"], status["fault"]) == ("ATTENTION", str(Fault.KAFKA_CREDENTIALS))
+    assert "internal" not in str(status)
 
 
 def test_after_five_minutes_it_is_late_and_the_service_still_well(client: Client) -> None:

@@ -70,6 +70,21 @@ def test_what_is_out_or_waits_for_a_person_cannot(act: Act, state: OutboxState) 
     assert event.state == state
 
 
+def test_an_event_of_somebody_unknown_waits_whatever_is_decided(act: Act) -> None:
+    learner = UserFactory.create(lms_user_id=None)
+    event = owe(learner=learner)
+    act("give_up", event, reason="For now")
+    act("try_again", event)
+    event.refresh_from_db()
+    assert event.state == OutboxState.waiting
+    User.objects.filter(pk=learner.pk).update(lms_user_id=4711)
+    act("give_up", event, reason="Again")
+    act("try_again", event)
+    event.refresh_from_db()
+    assert event.state == OutboxState.pending
+    assert event.data["exam_attempt"]["student_user"]["id"] == 4711
+
+
 def test_giving_up_keeps_the_reason_and_who_decided(act: Act, admin_user: User) -> None:
     event = owe()
     act("give_up", event, reason="The course was a test")

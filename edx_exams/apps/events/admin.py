@@ -51,8 +51,9 @@ class OutboxEventAdmin(ActionsOnlyAdmin):
     @admin.action(description="Try to send the selected events now", permissions=["change"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> None:
         """Make pending and failed events due now."""
-        count = outbox.try_again(queryset)
-        self.message_user(request, f"{count} events are due now. Published and waiting ones stay as they are.")
+        due, waiting = outbox.try_again(queryset)
+        wait = f" {waiting} wait until the LMS user id of their people is known." if waiting else ""
+        self.message_user(request, f"{due} events are due now.{wait} Published and waiting ones are unchanged.")
 
     @admin.action(description="Give up the selected events, for a reason", permissions=["change"])
     def give_up(self, request: HttpRequest, queryset: QuerySet[OutboxEvent]) -> None:
@@ -80,13 +81,13 @@ class RelayLeaseAdmin(ReadOnlyAdmin):
 
 @admin.register(RoleChange)
 class RoleChangeAdmin(ReadOnlyAdmin):
-    """The latest change of each course role. One that is wrong, as from a wrong clock, may be deleted."""
+    """The latest change of each course role that was applied. Without it an older one can be applied."""
 
-    list_display = ("user", "course_id", "role", "changed")
+    list_display = ("user", "course_id", "role", "applied")
     list_filter = ("role",)
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email", "course_id")
-    ordering = ("-changed",)
+    ordering = ("-applied",)
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: RoleChange | None = None) -> bool:
@@ -98,8 +99,8 @@ class FailedEventAdmin(ActionsOnlyAdmin):
     """Messages that could not be handled. The list holds no personal data; the message itself is on its own page."""
 
     list_display = (
-        "created", "topic", "kafka_partition", "kafka_offset", "event_type", "state", "error", "error_text",
-        "delivery_attempts",
+        "created", "topic", "kafka_partition", "kafka_offset", "stream_id", "event_type", "state", "error",
+        "error_text", "delivery_attempts",
     )  # fmt: skip
     list_filter = ("state", "topic", "event_type", "error")
     search_fields = ("topic", "event_type", "error", "error_text")

@@ -7,29 +7,24 @@ without leaving its group.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final, override
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, InterfaceError, close_old_connections
-from edx_django_utils.cache import RequestCache
 from edx_django_utils.monitoring import function_trace
 from edx_event_bus_kafka import KafkaEventConsumer as StockConsumer
 from edx_event_bus_kafka.internal import consumer as stock
 from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
 
-from edx_exams.apps.events.failed_events import dead_letter
-from edx_exams.apps.events.incoming import Incoming, PermanentError, RetryableError, handle
-from edx_exams.apps.events.privacy import describe
+from edx_exams.apps.events.consuming import ConsumerFailed, Failures, pauses, process
+from edx_exams.apps.events.faults import kafka_text
+from edx_exams.apps.events.incoming import Incoming, RetryableError
 from edx_exams.apps.events.registry import registry_client
 
 log = logging.getLogger(__name__)
 
-#: Seconds before a message is tried for the second time, doubled for each further one up to the longest.
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
 #: Seconds to wait for the broker's answer which offsets belong to a time.
 _OFFSETS_TIMEOUT: Final = 10.0
 #: Seconds between two log lines of a process that has reset its group's offsets and waits for SIGTERM.
@@ -48,10 +43,6 @@ _END_OF_PARTITION: Final = KafkaError._PARTITION_EOF  # noqa: SLF001
 
 #: A partition by its topic and number.
 Partition = tuple[str, int]
-
-
-class ConsumerFailed(Exception):
-    """The consumer cannot go on. The text says why."""
 
 
 class KafkaEventConsumer(StockConsumer):
@@ -78,7 +69,7 @@ class KafkaEventConsumer(StockConsumer):
         super().__init__(topic, group_id, offset_time)
         self.schema_registry_client = registry
         self._lost: set[Partition] = set()
-        self._failures_in_a_row = 0
+        self._failures = Failures(topic, "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT")
 
     @override
     def _create_consumer(self) -> Consumer:
@@ -142,7 +133,7 @@ class KafkaEventConsumer(StockConsumer):
             return message
         _raise_if_fatal(error)
         if error.code() != _END_OF_PARTITION:
-            self._count_failure(f"poll failed: {_words(error)}")
+            self._failures.add(_words(error))
             self._wait(stock.POLL_FAILURE_SLEEP)
         return None
 
@@ -155,37 +146,20 @@ class KafkaEventConsumer(StockConsumer):
         self._lost.clear()
         position = (message.topic(), message.partition())
         self._log_message_received(message)
-        for pause in _pauses():
+        for pause in pauses():
             try:
-                self._handle_or_dead_letter(Incoming.of(message))
+                process(Incoming.of(message), self.schema_registry_client)
             except RetryableError as fault:
                 where = f"{position[0]} [{position[1]}] at {message.offset()}"
-                self._count_failure(f"{where} not handled, trying again in {pause:g} s: {fault}")
+                self._failures.add(str(fault), f"{where} not handled, trying again in {pause:g} s")
             else:
-                self._failures_in_a_row = 0
+                self._failures.reset()
                 self._add_message_monitoring(run_context={"full_topic": position[0]}, message=message)
                 return True
             self._wait(pause)
             if self._shut_down_loop or position in self._lost:
                 break
         return False
-
-    def _handle_or_dead_letter(self, incoming: Incoming) -> None:
-        """
-        Handle a message, or store it as a failed event.
-
-        :raises RetryableError: neither is possible now
-        """
-        try:
-            close_old_connections()
-            RequestCache.clear_all_namespaces()
-            try:
-                handle(incoming, self.schema_registry_client)
-            except PermanentError as error:
-                dead_letter(incoming, error)
-        except (DatabaseError, InterfaceError) as error:
-            message = f"the database is unavailable ({describe(error)})"
-            raise RetryableError(message) from error
 
     def _wait(self, seconds: float) -> None:
         """
@@ -215,19 +189,6 @@ class KafkaEventConsumer(StockConsumer):
     def _on_loss(self, _: Consumer, partitions: Iterable[TopicPartition]) -> None:
         self._lost.update((partition.topic, partition.partition) for partition in partitions)
 
-    def _count_failure(self, what: str) -> None:
-        """
-        Log a retryable failure.
-
-        :raises ConsumerFailed: EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT of them came in a row
-        """
-        log.warning("Consumer of %s: %s", self.topic, what)
-        self._failures_in_a_row += 1
-        limit = getattr(settings, "EVENT_BUS_KAFKA_CONSUMER_CONSECUTIVE_ERRORS_LIMIT", None)
-        if limit and self._failures_in_a_row >= limit:
-            message = f"{limit} errors in a row, the last: {what}"
-            raise ConsumerFailed(message)
-
     @override
     def reset_offsets_and_sleep_indefinitely(self) -> None:
         """Set the offsets of all assigned partitions to the offset time, and wait for `stop()`."""
@@ -256,14 +217,6 @@ class KafkaEventConsumer(StockConsumer):
             log.info("Offset of %s [%s] is %s now", partition.topic, partition.partition, partition.offset)
 
 
-def _pauses() -> Iterator[float]:
-    """Yield the seconds to wait after the first, second, … failure."""
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
 def _raise_if_fatal(error: KafkaError) -> None:
     """
     Let retryable errors pass.
@@ -275,5 +228,5 @@ def _raise_if_fatal(error: KafkaError) -> None:
 
 
 def _words(error: Any) -> str:
-    """Return librdkafka's text of an error, which is about brokers and holds no data of messages."""
-    return f"{error.name()}: {error.str()}" if isinstance(error, KafkaError) else str(error)
+    """Return an error as one line; librdkafka's words are about brokers and hold no data of messages."""
+    return kafka_text(error) if isinstance(error, KafkaError) else str(error)

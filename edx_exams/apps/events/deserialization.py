@@ -42,6 +42,9 @@ def deserialize(row: OutboxEvent) -> RelayedEvent:
 
     :raises Unsendable: type, data or metadata are not those of an event that this openedx-events knows
     """
+    if row.unknown_users:
+        message = "A person in it has no LMS user id yet"
+        raise Unsendable(message)
     try:
         signal = OpenEdxPublicSignal.get_signal_by_type(row.event_type)
     except KeyError:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from edx_exams.apps.core.database_clock import DatabaseNow
 from edx_exams.apps.events.incoming import Incoming, PermanentError, handle
 from edx_exams.apps.events.models import FailedEvent, FailedEventState
 from edx_exams.apps.events.privacy import describe
@@ -32,6 +33,8 @@ def dead_letter(incoming: Incoming, error: PermanentError) -> FailedEvent:
             "topic": incoming.topic,
             "kafka_partition": incoming.partition,
             "kafka_offset": incoming.offset,
+            "stream_id": incoming.stream_id,
+            "received": DatabaseNow(),
             "produced": incoming.produced,
             "message_key": _encoded(incoming.key),
             "value": _encoded(incoming.value),
@@ -46,12 +49,11 @@ def dead_letter(incoming: Incoming, error: PermanentError) -> FailedEvent:
             state=FailedEventState.failed,
             delivery_attempts=F("delivery_attempts") + 1,
             last_tried=timezone.now(),
+            received=DatabaseNow(),
             **error_fields,
         )
-    log.error(
-        "Message %s [%s] at %s stored as failed event %s: %s",
-        incoming.topic, incoming.partition, incoming.offset, row.pk, error,
-    )  # fmt: skip
+    log.error("Message %s stored as failed event %s: %s", incoming, row.pk, error)
+    row.refresh_from_db()  # with the database's time in place of its expression
     return row
 
 
@@ -64,7 +66,7 @@ def retry(row: FailedEvent) -> None:
     :raises ImproperlyConfigured: no schema registry is configured
     """
     try:
-        handle(as_incoming(row), registry_client())
+        handle(as_incoming(row), None if row.stream_id else registry_client())
     except PermanentError as error:
         _record(row, state=FailedEventState.failed, **_error_fields(error))
         raise
@@ -100,6 +102,8 @@ def as_incoming(row: FailedEvent) -> Incoming:
         value=_decoded(row.value),
         headers=_raw(row.headers),
         produced=row.produced,
+        stream_id=row.stream_id,
+        received=row.received or row.created,
     )
 
 

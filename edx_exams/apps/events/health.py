@@ -2,13 +2,14 @@
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from edx_exams.apps.core.models import OwedEmail, OwedEmailState
 from edx_exams.apps.events.fault_log import FaultLog
+from edx_exams.apps.events.faults import known_fault
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 
 log = logging.getLogger(__name__)
@@ -25,17 +26,19 @@ class OutboxHealth:
     """
     Reports the outbox: numbers and oldest ages of the events that are not published.
 
-    Its status is `LATE` if the oldest pending event is; else `ATTENTION` if an event has failed or waits for too long;
-    else `OK`. A late outbox is logged once a minute.
+    Its status is `LATE` if the oldest pending event is; else `ATTENTION` if an event has failed, waits for too long, or
+    is held up by a known fault; else `OK`. A late outbox is logged once a minute.
     """
 
     def __init__(self) -> None:
         self._faults = FaultLog(log)
 
     def __call__(self) -> Detail:
-        """Return status, numbers, and ages in seconds. One statement."""
+        """Return status, numbers, ages in seconds, and the fault that holds events up if it is known. One statement."""
         states = (OutboxState.pending, OutboxState.waiting, OutboxState.failed)
         found = _oldest_by_state(OutboxEvent.objects.filter(state__in=states), "created")
+        oldest = found.get(OutboxState.pending)
+        fault = known_fault(oldest.last_error) if oldest else None
         pending, waiting, failed = (_count_and_age(found.get(state)) for state in states)
         late = _is_older(pending, LATE_AFTER)
         if late:
@@ -43,13 +46,14 @@ class OutboxHealth:
                 "Events are not being sent: is `manage.py relay_events` running?",
                 detail=f" The oldest pending event is {pending['oldest_seconds']} s old",
             )
-        attention = failed["count"] > 0 or _is_older(waiting, WAITING_TOO_LONG)
+        attention = failed["count"] > 0 or fault is not None or _is_older(waiting, WAITING_TOO_LONG)
         return {
             "status": _status(late=late, attention=attention),
             "oldest_unsent_seconds": pending["oldest_seconds"],
             "pending": pending,
             "waiting": waiting,
             "failed": failed,
+            "fault": fault,
         }
 
 
@@ -73,20 +77,28 @@ class EmailHealth:
         return {"status": _status(late=late, attention=failed["count"] > 0), "pending": pending, "failed": failed}
 
 
-def _oldest_by_state(rows: QuerySet[Any], time: str) -> dict[str, tuple[int, datetime]]:
-    """Return number and time of the oldest of these rows, by state. One statement, which reads an index."""
+class _Oldest(NamedTuple):
+    """Number of the rows of a state, and time and last error of the oldest."""
+
+    number: int
+    since: datetime
+    last_error: str
+
+
+def _oldest_by_state(rows: QuerySet[Any], time: str) -> dict[str, _Oldest]:
+    """Describe these rows by state. One statement, which reads an index."""
     rows = rows.order_by()
     counts = rows.filter(state=OuterRef("state")).values("state").annotate(number=Count("pk")).values("number")
     oldest = rows.filter(pk__in=rows.values("state").annotate(oldest=Min("pk")).values("oldest"))
-    found = oldest.annotate(number=Subquery(counts)).values_list("state", "number", time)
-    return {state: (number, since) for state, number, since in found}
+    found = oldest.annotate(number=Subquery(counts)).values_list("state", "number", time, "last_error")
+    return {state: _Oldest(number, since, last_error) for state, number, since, last_error in found}
 
 
-def _count_and_age(found: tuple[int, datetime] | None) -> Detail:
+def _count_and_age(found: _Oldest | None) -> Detail:
     if found is None:
         return {"count": 0, "oldest_seconds": None}
-    count, since = found
-    return {"count": count, "oldest_seconds": max(0, round((timezone.now() - since).total_seconds()))}
+    age = (timezone.now() - found.since).total_seconds()
+    return {"count": found.number, "oldest_seconds": max(0, round(age))}
 
 
 def _is_older(detail: Detail, age: timedelta) -> bool:

@@ -8,6 +8,7 @@ data: they are logged and shown in lists.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Self, cast
@@ -21,10 +22,12 @@ from edx_event_bus_kafka.internal.consumer import get_deserializer
 from edx_event_bus_kafka.internal.utils import HEADER_EVENT_TYPE, HEADER_TIME, _get_metadata_from_headers
 from openedx_events.apps import general_signal_handler
 from openedx_events.data import EventsMetadata
+from openedx_events.event_bus.avro.deserializer import deserialize_bytes_to_event_data
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.events.models import position_text
 from edx_exams.apps.events.privacy import describe, place
 from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavailable
 
@@ -46,16 +49,21 @@ class Incoming:
     """
     A message as it was received.
 
+    :param partition: on Kafka, with `offset`; None for Redis
     :param produced: timestamp of the broker; None where it has none
+    :param stream_id: id of its entry in a Redis stream; empty for Kafka
+    :param received: for a retry: when it was delivered, by the database's clock; None while it is being delivered
     """
 
     topic: str
-    partition: int
-    offset: int
+    partition: int | None
+    offset: int | None
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: Sequence[tuple[str, bytes | None]] = field(repr=False)
     produced: datetime | None
+    stream_id: str = ""
+    received: datetime | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, message: Message) -> Self:
@@ -78,8 +86,12 @@ class Incoming:
 
         Made of position and content: the offsets of a topic that was deleted and created again begin at zero.
         """
-        everything = (self.topic, self.partition, self.offset, self.produced, self.key, self.value, *self.headers)
+        position = (self.stream_id,) if self.stream_id else (self.partition, self.offset)
+        everything = (self.topic, *position, self.produced, self.key, self.value, *self.headers)
         return hashlib.sha256(repr(everything).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return position_text(self.topic, self.partition, self.offset, self.stream_id)
 
     @property
     def event_type(self) -> str:
@@ -88,16 +100,27 @@ class Incoming:
         return values[-1].decode(errors="replace").replace("\0", "")[:255] if values else ""
 
 
-def handle(incoming: Incoming, registry: BoundedRegistryClient) -> None:
+#: The message that is being handled, for receivers that must know its position.
+current_message: Final[ContextVar[Incoming | None]] = ContextVar("current_message", default=None)
+
+
+def handle(incoming: Incoming, registry: BoundedRegistryClient | None) -> None:
     """
     Send a message's event to the receivers of its signal.
+
+    :param registry: has the schemas of Kafka's messages; None for those of Redis, which need none
 
     :raises RetryableError: the database or the registry is unavailable
     :raises PermanentError: the message cannot be read, nobody handles its event, or its handler refuses it
     """
     signal = _signal(incoming)
     metadata = _metadata(incoming)
-    _send(signal, metadata, _data(incoming, signal, registry))
+    data = _data(incoming, signal, registry)
+    token = current_message.set(incoming)
+    try:
+        _send(signal, metadata, data)
+    finally:
+        current_message.reset(token)
 
 
 def _signal(incoming: Incoming) -> OpenEdxPublicSignal:
@@ -124,14 +147,17 @@ def _metadata(incoming: Incoming) -> EventsMetadata:
     return metadata if has_time or not incoming.produced else attrs.evolve(metadata, time=incoming.produced)
 
 
-def _data(incoming: Incoming, signal: OpenEdxPublicSignal, registry: BoundedRegistryClient) -> Mapping[str, Any]:
-    """Return the event's data: Avro, by the schema that the registry has under the id in the message."""
+def _data(incoming: Incoming, signal: OpenEdxPublicSignal, registry: BoundedRegistryClient | None) -> Mapping[str, Any]:
+    """Return the event's data: Avro, on Kafka by the schema that the registry has under the id in the message."""
     if incoming.value is None:
-        message = "It has no value: a tombstone."
+        message = "It has no value."
         raise PermanentError(message)
-    context = SerializationContext(incoming.topic, MessageField.VALUE, list(incoming.headers))
     try:
-        data: Mapping[str, Any] = get_deserializer(signal, registry)(incoming.value, context)
+        if registry is None:
+            data: Mapping[str, Any] = deserialize_bytes_to_event_data(incoming.value, signal)
+            return data
+        context = SerializationContext(incoming.topic, MessageField.VALUE, list(incoming.headers))
+        data = get_deserializer(signal, registry)(incoming.value, context)
     except RegistryUnavailable as unavailable:
         raise RetryableError(str(unavailable)) from unavailable
     except SchemaRegistryError as error:

@@ -30,7 +30,8 @@ STANDBY_SECONDS: Final = 1.0
 #: Seconds before the lease's end from which the holder sends nothing more.
 SAFETY_MARGIN: Final = 1.0
 
-_OUTBOX: Final = "outbox"
+#: Name of the relay's lease.
+OUTBOX: Final = "outbox"
 
 
 class LeaseLost(Exception):
@@ -38,9 +39,14 @@ class LeaseLost(Exception):
 
 
 class Lease:
-    """The right to send what is pending. Its `term` is the fencing token: every write is conditional on it."""
+    """
+    The right to send what is pending. Its `term` is the fencing token: every write of the relay is conditional on it.
 
-    def __init__(self) -> None:
+    :param name: of the lease: the outbox, or the topic and group of a consumer
+    """
+
+    def __init__(self, name: str = OUTBOX) -> None:
+        self._name = name
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         #: 0 while the lease is not held; the first term is 1.
         self._term = 0
@@ -65,14 +71,14 @@ class Lease:
     def acquire(self) -> bool:
         """Take the lease if nobody has it. Returns True if this relay holds it now."""
         asked = time.monotonic()
-        RelayLease.objects.get_or_create(name=_OUTBOX)
+        RelayLease.objects.get_or_create(name=self._name)
         with transaction.atomic():
-            free = RelayLease.objects.filter(Q(expires=None) | Q(expires__lt=DatabaseNow()), name=_OUTBOX)
+            free = RelayLease.objects.filter(Q(expires=None) | Q(expires__lt=DatabaseNow()), name=self._name)
             if not free.update(term=F("term") + 1, holder=self._holder, expires=_end()):
                 return False
-            self._term = RelayLease.objects.values_list("term", flat=True).get(name=_OUTBOX)
+            self._term = RelayLease.objects.values_list("term", flat=True).get(name=self._name)
         self._count_from(asked)
-        log.info("This relay is the active one, term %d", self._term)
+        log.info("This process is the active one: it has the lease %s, term %d", self._name, self._term)
         return True
 
     def renew(self) -> None:
@@ -109,7 +115,7 @@ class Lease:
         return Exists(self._ours())
 
     def _ours(self) -> QuerySet[RelayLease]:
-        return RelayLease.objects.filter(name=_OUTBOX, term=self._term)
+        return RelayLease.objects.filter(name=self._name, term=self._term)
 
     def _count_from(self, asked: float) -> None:
         self._renew_at = asked + RENEW_SECONDS

@@ -73,6 +73,11 @@ class FailedEventState(models.TextChoices):
     discarded = "discarded", "discarded"
 
 
+def position_text(topic: str, partition: int | None, offset: int | None, stream_id: str) -> str:
+    """Return the position of a message, as logs and errors name it."""
+    return f"{topic} at {stream_id}" if stream_id else f"{topic} [{partition}] at {offset}"
+
+
 class FailedEvent(models.Model):
     """
     A message from the bus that could not be handled: kept as received, so that it can be looked at and retried.
@@ -85,8 +90,11 @@ class FailedEvent(models.Model):
     #: Digest of the message and its position, which identifies a second delivery.
     fingerprint = models.CharField(max_length=64, unique=True, editable=False)
     topic = models.CharField(max_length=255)
-    kafka_partition = models.IntegerField()
-    kafka_offset = models.BigIntegerField()
+    #: Position on Kafka; null for Redis.
+    kafka_partition = models.IntegerField(null=True, blank=True)
+    kafka_offset = models.BigIntegerField(null=True, blank=True)
+    #: Id of its entry in a Redis stream; empty for Kafka.
+    stream_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     #: Timestamp of the broker.
     produced = models.DateTimeField(null=True, blank=True)
     #: Key and value in base64; None is a message without one.
@@ -102,6 +110,8 @@ class FailedEvent(models.Model):
     state = models.CharField(max_length=16, choices=FailedEventState.choices, default=FailedEventState.failed)
     delivery_attempts = models.PositiveIntegerField(default=1)
     created = models.DateTimeField(default=timezone.now, editable=False)
+    #: When it was last delivered, by the database's clock; a retry compares it with what was applied since.
+    received = models.DateTimeField(null=True, blank=True)
     last_tried = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -109,12 +119,12 @@ class FailedEvent(models.Model):
         indexes: ClassVar = [models.Index(fields=["state", "id"], name="failedevent_state")]
 
     def __str__(self) -> str:
-        return f"{self.topic} [{self.kafka_partition}] at {self.kafka_offset}"
+        return position_text(self.topic, self.kafka_partition, self.kafka_offset, self.stream_id)
 
 
 class RoleChange(models.Model):
     """
-    The latest change of a person's role in a course's team that was received from the platform.
+    The latest change of a person's role in a course's team that was applied. It decides which changes come too late.
 
     .. no_pii:
     """
@@ -122,8 +132,10 @@ class RoleChange(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     course_id = models.CharField(max_length=255)
     role = models.CharField(max_length=64)
-    #: Time of the change, by the clock of the host that made it.
-    changed = models.DateTimeField()
+    #: When it was applied here, by the database's clock.
+    applied = models.DateTimeField()
+    #: Id of its entry in a Redis stream; empty for Kafka.
+    stream_id = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = "role change"
@@ -137,14 +149,14 @@ class RoleChange(models.Model):
 
 class RelayLease(models.Model):
     """
-    The right to send, and its expiry: one row for the whole outbox.
+    The right to send what is in the outbox, or to consume a topic for a group on Redis, and its expiry.
 
-    It keeps the order: of two active relays one could overtake the other. Times are the database's.
+    It keeps the order: of two active processes one could overtake the other. Times are the database's.
 
     .. no_pii:
     """
 
-    name = models.CharField(max_length=32, primary_key=True)
+    name = models.CharField(max_length=255, primary_key=True)
     #: The fencing token: one higher whenever the lease goes to another.
     term = models.PositiveBigIntegerField(default=0)
     #: Host and process, for display.
@@ -152,7 +164,7 @@ class RelayLease(models.Model):
     expires = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = "relay lease"
+        verbose_name = "lease"
 
     def __str__(self) -> str:
         return f"{self.name}, term {self.term}"

@@ -148,14 +148,27 @@ def purge_published(*, older_than: timedelta) -> bool:
     return len(ids) == _CHUNK
 
 
-def try_again(events: QuerySet[OutboxEvent]) -> int:
+class TriedAgain(NamedTuple):
+    """Numbers of events that are due now, and of those that wait for a person's LMS user id."""
+
+    due: int
+    waiting: int
+
+
+def try_again(events: QuerySet[OutboxEvent]) -> TriedAgain:
     """
-    Make events due at once, failed and given up ones included. Returns how many.
+    Make pending and failed events due at once. Those whose people are unknown wait: a local id is not an LMS user id.
 
     One that was given up leaves after what its course has sent since.
     """
-    unsent = events.filter(state__in=(OutboxState.pending, OutboxState.failed))
-    return unsent.update(state=OutboxState.pending, next_try=None)
+    ids = list(events.filter(state__in=(OutboxState.pending, OutboxState.failed)).values_list("pk", flat=True))
+    # In Python, for databases compare JSON in ways of their own.
+    unknown = [pk for pk, users in OutboxEvent.objects.filter(pk__in=ids).values_list("pk", "unknown_users") if users]
+    unsent = OutboxEvent.objects.filter(state__in=(OutboxState.pending, OutboxState.failed))
+    waiting = unsent.filter(pk__in=unknown).update(state=OutboxState.waiting, next_try=None, last_error="")
+    due = unsent.filter(pk__in=ids).exclude(pk__in=unknown).update(state=OutboxState.pending, next_try=None)
+    released = _release(dict(OutboxEvent.objects.filter(pk__in=unknown).values_list("pk", "unknown_users")))
+    return TriedAgain(due + released, waiting - released)
 
 
 def give_up(events: QuerySet[OutboxEvent], *, reason: str) -> int:

@@ -7,6 +7,7 @@ with the methods of a confluent producer, and is given one that records acknowle
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, override
 
@@ -18,6 +19,8 @@ from edx_event_bus_kafka.internal.config import get_full_topic, get_schema_regis
 from edx_event_bus_kafka.internal.producer import extract_event_key, get_serializers
 from openedx_events.tooling import OpenEdxPublicSignal
 
+from edx_exams.apps.events.fault_log import FaultLog
+from edx_exams.apps.events.faults import Fault, kafka_fault, kafka_text, text_of
 from edx_exams.apps.events.publishers.base import (
     BlockingPublisher,
     Breaker,
@@ -41,6 +44,8 @@ _DEFAULTS: Final = {
 _POLL_SECONDS: Final = 0.5
 #: Seconds for which calls fail at once after the registry has failed.
 _REGISTRY_PAUSE_SECONDS: Final = 5.0
+#: Seconds for which a fault that the client reported explains a time-out.
+_FAULT_SECONDS: Final = 60.0
 #: Seconds to wait for messages in flight when the connection is closed or replaced.
 _FLUSH_SECONDS: Final = 2.0
 
@@ -94,14 +99,18 @@ class _AcknowledgingProducer:
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
+        self._faults = FaultLog(log)
         try:
             self._producer = Producer({**options, "error_cb": self._note}, logger=log)
         except (KafkaException, TypeError, ValueError) as error:
-            message = f"Kafka's options are not valid: {_text(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
+            message = f"Kafka's options are not valid: {_words(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
             raise Misconfigured(message) from error
         self._expected: Callable[[Exception | None], None] | None = None
         self._refused: Exception | None = None
         self.is_broken = False
+        #: The last fault that the client reported, and when; monotonic seconds.
+        self._fault: Fault | None = None
+        self._fault_at = 0.0
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll_until_closed, name="kafka-acknowledgements", daemon=True)
         self._poller.start()
@@ -123,7 +132,7 @@ class _AcknowledgingProducer:
                 on_delivery(error, sent)  # the library's audit log; of a failure it would log the whole event
             else:
                 self._note(error)
-                done(NotPublished(_text(error)))
+                done(NotPublished(self._reason(error)))
 
         try:
             self._producer.produce(topic, on_delivery=delivered, **message)
@@ -142,7 +151,7 @@ class _AcknowledgingProducer:
         """
         if self._expected is not None:
             self._expected = None
-            raise NotPublished(_text(self._refused) if self._refused else "edx-event-bus-kafka did not send the event")
+            raise NotPublished(_words(self._refused) if self._refused else "edx-event-bus-kafka did not send the event")
 
     def poll(self, timeout: float) -> int:
         """Run the callbacks of acknowledged messages."""
@@ -163,7 +172,19 @@ class _AcknowledgingProducer:
         self._closing.set()
         self._poller.join(_POLL_SECONDS * 2)
 
+    def _reason(self, error: KafkaError) -> str:
+        """Return why a message was not delivered: the fault behind a time-out, where the client reported one."""
+        timed_out = error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE)  # noqa: SLF001
+        if timed_out and self._fault and time.monotonic() - self._fault_at < _FAULT_SECONDS:
+            return f"{self._fault} ({error.str()})"
+        return kafka_text(error)
+
     def _note(self, error: KafkaError) -> None:
+        if (fault := kafka_fault(error)) is not None:
+            if self._fault in (None, Fault.KAFKA_UNREACHABLE) or fault is not Fault.KAFKA_UNREACHABLE:
+                self._fault = fault  # a broker that refuses us is reported as down as well
+            self._fault_at = time.monotonic()
+            self._faults.report(fault)
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (its public name for it)
             self.is_broken = True
 
@@ -199,7 +220,7 @@ class _Schemas:
             _bound_registry_calls()
             _serialize(event)
         except Exception as error:
-            raise self._breaker.trip(NotPublished(f"The schema registry failed: {_text(error)}")) from error
+            raise self._breaker.trip(NotPublished(text_of(error))) from error
         self._known.add(kind)
 
 
@@ -230,8 +251,8 @@ def _options() -> dict[str, Any]:
     return {**_DEFAULTS, **load_common_settings(), **settings.EVENT_BUS_RELAY_KAFKA_OPTIONS, **_RELIABLE}
 
 
-def _text(error: Exception | KafkaError) -> str:
-    """Return an error as text. Those of Kafka and the registry name servers and topics, and no person."""
+def _words(error: Exception) -> str:
+    """Return a refusal of the client itself as text; it names options and topics, and no person."""
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
-        error = error.args[0]
-    return error.str() if isinstance(error, KafkaError) else f"{type(error).__name__}: {error}"
+        return kafka_text(error.args[0])
+    return f"{type(error).__name__}: {error}"

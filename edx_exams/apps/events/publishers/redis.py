@@ -9,6 +9,7 @@ from typing import Any, Final, override
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from edx_exams.apps.events.faults import redis_text
 from edx_exams.apps.events.publishers.base import BlockingPublisher, Breaker, Delivery, Misconfigured, NotPublished
 
 #: Seconds to wait for Redis, to connect and to answer.
@@ -77,7 +78,7 @@ class _AcknowledgingClient:
         """
         if not self._added:
             raise NotPublished(
-                _text(self._error) if self._error else "edx-event-bus-redis did not add the event to the stream"
+                redis_text(self._error) if self._error else "edx-event-bus-redis did not add the event to the stream"
             )
 
     def Stream(self, name: str) -> "_AcknowledgingStream":  # noqa: N802  (walrus' name)
@@ -102,8 +103,3 @@ class _AcknowledgingStream:
 
     def add(self, data: dict[bytes, bytes], **options: Any) -> Any:
         return self._client.add(self._stream, data, **options)
-
-
-def _text(error: Exception) -> str:
-    """Return an error as text; those of Redis name hosts and no person."""
-    return f"{type(error).__name__}: {error}"
