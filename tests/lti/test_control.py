@@ -286,7 +286,7 @@ def test_another_content_type_and_another_method_are_refused(vendor: Vendor, run
 
 
 def test_a_body_is_judged_whole_and_nothing_is_written(vendor: Vendor, running: ExamAttempt) -> None:
-    answer = vendor.control(running, "stop", attempt_number="1", incident_time="noon", incident_severity=2)
+    answer = vendor.control(running, "stop", attempt_number="one", incident_time="noon", incident_severity=2)
     assert answer.status_code == 400
     assert answer.json()["errors"].keys() == {"action", "attempt_number", "incident_time", "incident_severity"}
     assert answer.json()["detail"]

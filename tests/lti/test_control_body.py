@@ -113,15 +113,16 @@ def test_a_field_that_is_needed_is_missed(field: str) -> None:
         ("incident_time", "0001-01-01T00:00:00+14:00"),
         ("incident_time", "9999-12-31T23:59:59-12:00"),
         ("incident_time", 1772366400),
-        ("attempt_number", "1"),
+        ("attempt_number", "1.5"),
         ("attempt_number", 0),
-        ("attempt_number", 1.0),
+        ("attempt_number", 1.5),
         ("attempt_number", 2**63),
         ("reason_code", "x" * 65),
         ("reason_code", 10**80),
         ("reason_msg", "x" * 5000),
         ("extra_time", -1),
-        ("extra_time", "5"),
+        ("extra_time", "five"),
+        ("extra_time", 525_601),
         ("extra_time", 1.5),
         ("extra_time", 2**31),
         ("action", "Pause"),
@@ -155,9 +156,22 @@ def test_a_reason_code_keeps_what_was_meant() -> None:
     assert read(reason_code=1.0).report.reason_code == "1"
 
 
-def test_an_update_may_leave_its_minutes_out() -> None:
+@pytest.mark.parametrize("one", [1, 1.0, "1"])
+def test_whole_numbers_come_as_tools_write_them(one: Any) -> None:
+    request = read(attempt_number=one, extra_time=one)
+    assert (request.attempt_number, request.report.extra_time_mins) == (1, 1)
+    assert type(request.attempt_number) is int
+
+
+def test_an_update_may_come_without_minutes() -> None:
     assert read(action="update").report.extra_time_mins is None
     assert read(action="update", extra_time=0).report.extra_time_mins == 0
+
+
+def test_a_number_of_a_billion_digits_is_refused_at_once() -> None:
+    body = json.dumps({**GOOD, "attempt_number": 7}).replace("7", "1e999999999").encode()
+    with pytest.raises(BadBody):
+        read_control_request(body, issuer=ISSUER)
 
 
 @pytest.mark.parametrize(

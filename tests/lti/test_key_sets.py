@@ -1,19 +1,26 @@
 """Tools' keys: fetched over real sockets, remembered, rotated; at no price for our own network or the vendor's."""
 
+import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt
-from edx_exams.apps.lti import fetching, platform_keys
+from edx_exams.apps.lti import fetching, key_set_cache, platform_keys
 from edx_exams.apps.lti.assertions import Refused
+from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
+from edx_exams.apps.lti.key_sets import read_key_set, select_keys, usable_keys
 from edx_exams.apps.lti.models import LtiTool
 from edx_exams.apps.lti.tool_keys import problems, verified_claims
 from tests.lti.forgeries import part
@@ -271,7 +278,8 @@ def test_a_name_that_leads_to_us_is_not_asked(
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",  # noqa: S104
         "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-        "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1", "nonsense",
+        "64:ff9b::7f00:1", "2002:7f00:1::", "ff02::1", "nonsense", "192.0.0.192", "64:ff9b:1::7f00:1", "fec0::1",
+        "::127.0.0.1", "::ffff:192.0.0.192", "2001:0:7f00:1::", "2001:db8::1",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_known(address: str) -> None:
@@ -315,6 +323,117 @@ def test_keys_that_are_none_are_passed_over(publisher: Vendor, server: KeyServer
         good,
     ]
     assert verify(publisher)
+
+
+@pytest.mark.parametrize(
+    "absent", [{name: value} for name in ("use", "alg", "kid", "d", "x5c", "key_ops") for value in (None, "", [])]
+)
+def test_a_member_that_is_null_or_empty_counts_as_absent(absent: dict[str, Any]) -> None:
+    (usable,) = usable_keys([{**jwk_of(rsa_key("publisher"), "a"), **absent}])
+    assert usable.get("kid") == (None if "kid" in absent else "a")
+
+
+@pytest.mark.parametrize("kid", [5, True, ["a"], {"a": 1}, "\ud800", "\0", "x" * 2000])
+def test_a_kid_that_is_no_text_counts_as_absent(kid: Any) -> None:
+    (usable,) = usable_keys([{**jwk_of(rsa_key("publisher"), None), "kid": kid}])
+    assert "kid" not in usable
+
+
+def test_the_whole_set_is_searched(publisher: Vendor, server: KeyServer) -> None:
+    others = [jwk_of(rsa_key("other"), f"k{number}") for number in range(300)]
+    server.key_set["keys"] = [*others, *server.key_set["keys"]]
+    assert verify(publisher)
+
+
+def test_keys_without_a_kid_are_tried_where_none_has_the_messages(publisher: Vendor, server: KeyServer) -> None:
+    server.key_set["keys"] = [jwk_of(rsa_key("other"), "b"), jwk_of(publisher.key, None)]
+    assert verify(publisher, kid="vendor-key")
+    assert not verify(publisher, key=rsa_key("other"), kid="vendor-key")
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=True)
+    | st.text(st.characters(exclude_categories=()), max_size=8)
+    | st.sampled_from(["RSA", "sig", "enc", "AQAB", "oct", "EC", "vendor-key", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+MEMBERS = st.sampled_from(["kty", "use", "alg", "kid", "n", "e", "d", "x5c", "x5t", "key_ops", "crv", "k"])
+ENTRIES = ODD | st.dictionaries(MEMBERS, ODD, max_size=8)
+
+
+@given(
+    before=st.lists(ENTRIES, max_size=6), after=st.lists(ENTRIES, max_size=6), noise=st.dictionaries(MEMBERS, st.none())
+)
+@settings_of(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_stands_around_it_the_good_key_is_found(
+    before: list[Any], after: list[Any], noise: dict[str, None]
+) -> None:
+    """NaN, infinities and lone surrogates included: as Python's own encoder, and many another, writes them."""
+    key = rsa_key("publisher")
+    document = json.dumps({"keys": [*before, {**noise, **jwk_of(key, "good")}, *after]})
+    usable = usable_keys(read_key_set(document.encode()))
+    assert key.public_key().public_numbers() in [chosen.public_numbers() for chosen in select_keys(usable, "good")]
+    json.dumps(usable, allow_nan=False).encode()  # any database takes it
+
+
+@pytest.mark.parametrize("odd", ["NaN", "1e999", "-Infinity", '"\\ud800"', "9" * 5000, "[" * 500 + "]" * 500])
+def test_an_entry_that_cannot_be_stored_locks_nobody_out(publisher: Vendor, server: KeyServer, odd: str) -> None:
+    good = json.dumps(server.key_set["keys"][0])
+    body = f'{{"keys": [{{"kty": "RSA", "kid": "vendor-key", "n": {odd}, "x": {odd}}}, {good}], "y": {odd}}}'
+    server.answer = lambda request: send(request, 200, body.encode())
+    assert verify(publisher)
+    assert server.asked == 1
+    assert verify(publisher), "from what is stored"
+    assert server.asked == 1
+
+
+# Many at once, with a vendor who does not answer
+
+
+def test_no_more_than_two_threads_of_a_process_wait_for_keys(publisher: Vendor, server: KeyServer) -> None:
+    with ExitStack() as places:
+        for _ in range(key_set_cache.MAX_BUSY_THREADS):
+            assert places.enter_context(key_set_cache._a_place())
+        with pytest.raises(KeysNotReady):
+            verify(publisher)
+        assert server.asked == 0
+        answer = publisher.ask_for_token()
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        assert answer.json()["error"] == "temporarily_unavailable"
+    assert verify(publisher)
+
+
+def test_others_go_on_with_the_old_keys_while_new_ones_are_fetched(publisher: Vendor, server: KeyServer) -> None:
+    assert verify(publisher)
+    two_hours_ago, now = timezone.now() - timedelta(hours=2), timezone.now()
+    LtiTool.objects.update(keyset_fetched_at=two_hours_ago, keyset_tried_at=now, keyset_fetch_started_at=now)
+    began = time.monotonic()
+    assert verify(publisher)
+    assert time.monotonic() - began < 0.5
+    assert server.asked == 1
+
+
+def test_a_fetch_that_goes_on_is_waited_for_a_second_and_then_put_off(publisher: Vendor, server: KeyServer) -> None:
+    now = timezone.now()
+    LtiTool.objects.update(keyset_tried_at=now, keyset_fetch_started_at=now)
+    began = time.monotonic()
+    with pytest.raises(KeysNotReady):
+        verify(publisher)
+    assert 0.9 < time.monotonic() - began < 3
+    assert server.asked == 0
+
+
+def test_a_slow_name_server_is_within_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "STEP_TIMEOUT", 0.2)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(1.5) or [])
+    began = time.monotonic()
+    with pytest.raises(FetchFailed, match="No answer"):
+        fetch_key_set("https://slow.example.com/jwks")
+    assert time.monotonic() - began < 1
 
 
 # What the operator is told

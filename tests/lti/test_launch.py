@@ -53,7 +53,7 @@ def test_the_message_holds_every_claim_and_no_name(
     launch = browser.launch(attempt, vendor)
     learner = attempt.user
     exam_url = f"http://localhost:2000/course/{exam.course_id}/{exam.content_id}"
-    assert launch.pop("exp") == launch.pop("iat") + 3600
+    assert launch.pop("exp") == launch.pop("iat") + 5 + 3600
     session_data = launch.pop(f"{AP}session_data")
     assert len(session_data) >= 43
     assert launch == {

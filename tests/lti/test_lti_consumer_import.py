@@ -294,7 +294,7 @@ def test_a_private_key_and_its_id_come_from_one_place() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"lti_1p3_oidc_url": ""}, "it has no address to be launched at"),
+        ({"lti_1p3_oidc_url": ""}, "it has no address (https) to be launched at"),
         ({"lti_1p3_redirect_uris": '["app:back"]'}, "one of its redirect URIs is not a valid web address"),
         ({"lti_1p3_tool_keyset_url": ""}, "neither a key set URL nor a public key"),
         ({"lti_1p3_tool_keyset_url": "http://v.example.com/jwks"}, "must begin with https://"),

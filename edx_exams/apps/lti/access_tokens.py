@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, is_storable_text
 from edx_exams.apps.core.transactions import write_transaction
 from edx_exams.apps.lti import addresses, launches, platform_keys, tool_keys
 from edx_exams.apps.lti.assertions import LEEWAY, ClientAssertion, Refused, read_client_assertion
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
-from edx_exams.apps.lti.texts import is_text
 
 CONTROL_SCOPE: Final = "https://purl.imsglobal.org/spec/lti-ap/scope/control.all"
 LIFETIME: Final = 3600  # seconds
@@ -130,7 +130,7 @@ def read(token: str) -> Grant | None:
     except (jwt.PyJWTError, ValueError, RecursionError):
         return None
     kid = header.get("kid")
-    if header.get("typ") != _TYPE or not is_text(kid, 255):
+    if header.get("typ") != _TYPE or not is_storable_text(kid, MAX_IDENTIFIER_LENGTH):
         return None
     return next((grant for key in _keys_called(kid) if (grant := _read_with(key, token))), None)
 

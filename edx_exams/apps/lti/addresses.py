@@ -31,4 +31,4 @@ def acs_url(tool: LtiTool) -> str:
 def browser_lock_address() -> str:
     """Host and path of the page for browsers without the vendor's extension, without scheme: tools expect none."""
     page = urlsplit(urljoin(issuer(), reverse("browser-lock")))
-    return settings.LTI_CUSTOM_URL_CLAIM or f"{page.netloc}{page.path}"
+    return f"{page.netloc}{page.path}"

@@ -1,6 +1,6 @@
 """The LTI platform in the admin: tools, what their vendors must be told, and whether they can be reached."""
 
-from typing import Any, override
+from typing import Any, Final, override
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -12,8 +12,20 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, ReadOnlyAdmin
-from edx_exams.apps.lti import addresses, platform_keys, tool_keys
-from edx_exams.apps.lti.models import LaunchSession, LtiLaunch, LtiPlatformKey, LtiTool, ProctoredAttempt, UsedToken
+from edx_exams.apps.lti import addresses, key_set_cache, platform_keys, tool_keys
+from edx_exams.apps.lti.key_sets import pem_key
+from edx_exams.apps.lti.models import (
+    LaunchSession,
+    LtiLaunch,
+    LtiPlatformKey,
+    LtiTool,
+    ProctoredAttempt,
+    UsedToken,
+    is_safe_to_launch,
+    validate_redirect_uris,
+)
+
+_NOT_HTTPS: Final = _("The address must begin with https:// (or its host stand in LTI_TOOL_URL_ALLOWED_HOSTS).")
 
 
 class LtiToolForm(ModelForm):
@@ -22,9 +34,31 @@ class LtiToolForm(ModelForm):
     def clean_public_key(self) -> str:
         """The PEM key, if it is one."""
         text = str(self.cleaned_data["public_key"]).strip()
-        if text and tool_keys.pem_key(text) is None:
+        if text and pem_key(text) is None:
             raise ValidationError(_("This is not a valid RSA public key of at least 2048 bits in PEM format."))
         return text
+
+    def clean_oidc_login_url(self) -> str:
+        """Accept the login URL if people may be sent there."""
+        return self._safe_to_launch("oidc_login_url")
+
+    def clean_launch_url(self) -> str:
+        """Accept the launch URL if people may be sent there."""
+        return self._safe_to_launch("launch_url")
+
+    def clean_redirect_uris(self) -> list[str]:
+        """Accept redirect URIs if people may be sent there."""
+        uris: list[str] = self.cleaned_data["redirect_uris"] or []
+        validate_redirect_uris(uris)
+        if not all(map(is_safe_to_launch, uris)):
+            raise ValidationError(_NOT_HTTPS)
+        return uris
+
+    def _safe_to_launch(self, field: str) -> str:
+        url = str(self.cleaned_data[field])
+        if not is_safe_to_launch(url):
+            raise ValidationError(_NOT_HTTPS)
+        return url
 
 
 @admin.register(LtiTool)
@@ -81,13 +115,14 @@ class LtiToolAdmin(BoundedSearchAdmin):
         if not change:
             platform_keys.store_key(obj)
         if "keyset_url" in form.changed_data:
-            tool_keys.forget_key_set(obj)
+            key_set_cache.forget(obj)
 
-    @admin.action(description=_("Check whether the tool's messages can be verified"))
+    @admin.action(description=_("Check whether the tool's messages can be verified"), permissions=["change"])
     def check_tool(self, request: HttpRequest, queryset: QuerySet[LtiTool]) -> None:
         """Ask each vendor for its keys now, and say what is wrong."""
         for tool in queryset:
             found = tool_keys.problems(tool)
+            self.log_change(request, tool, f"Checked its keys: {len(found)} problems found.")
             for problem in found:
                 self.message_user(request, f"{tool}: {problem}", messages.ERROR)
             if not found:
@@ -98,6 +133,7 @@ class LtiToolAdmin(BoundedSearchAdmin):
         """Rotate the platform's keys; the former ones stay in the key sets until they are retired."""
         for tool in queryset:
             key = platform_keys.rotate_key(tool)
+            self.log_change(request, tool, f"Made the platform key {key.kid}, which signs from now on.")
             self.message_user(request, _("%(tool)s: now signs with %(kid)s.") % {"tool": tool, "kid": key.kid})
 
 
@@ -122,7 +158,9 @@ class LtiPlatformKeyAdmin(ReadOnlyAdmin):
     def retire(self, request: HttpRequest, queryset: QuerySet[LtiPlatformKey]) -> None:
         """Retire keys; the one that signs is left."""
         for key in queryset.select_related("tool"):
-            if not platform_keys.retire_key(key):
+            if platform_keys.retire_key(key):
+                self.log_change(request, key, f"Retired this key of {key.tool}.")
+            else:
                 self.message_user(request, _("%(kid)s signs: replace it first.") % {"kid": key.kid}, messages.ERROR)
 
 

@@ -5,24 +5,30 @@ The signature is checked before, by `tool_keys`. Rules that need stored state (r
 later, in the transaction that acts on them. Texts of refusals name claims and never their values.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from edx_exams.apps.core.limits import MAX_INTEGER, is_storable_text
 from edx_exams.apps.lti.claims import AP, LTI, VERSION
-from edx_exams.apps.lti.texts import is_text
 
 #: Seconds by which clocks may differ.
 LEEWAY: Final = 60
 #: Seconds that a client assertion may be good for.
-LONGEST_ASSERTION: Final = 3600
+MAX_ASSERTION_LIFETIME: Final = 3600
 START_ASSESSMENT: Final = "LtiStartAssessment"
 #: Characters of an id that we compare or remember.
-LONGEST_ID: Final = 1024
+MAX_CLAIM_LENGTH: Final = 1024
 #: The largest number that a timestamp may be: the year 9999.
 _LATEST: Final = 253_402_300_799
-#: The largest attempt number that a column holds.
-_LARGEST_NUMBER: Final = 2**31 - 1
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+#: Ways in which tools' libraries write a boolean claim.
+_FLAGS: Final[Mapping[str, bool]] = {"true": True, "1": True, "1.0": True} | dict.fromkeys(
+    ("false", "0", "0.0", "none", ""), False
+)
 _ANY_LTI_CLAIM: Final = "https://purl.imsglobal.org/spec/lti"
 
 
@@ -76,15 +82,15 @@ def read_start_assessment(
     _require(claims.get(f"{LTI}deployment_id") == deployment_id, "deployment_id")  # 5.3.3
     link: Any = claims.get(f"{LTI}resource_link")  # 5.3.5
     _require(isinstance(link, dict), "resource_link")
-    attempt_number: Any = claims.get(f"{AP}attempt_number")
-    _require(_is_integer(attempt_number) and 1 <= attempt_number <= _LARGEST_NUMBER, "attempt_number")
-    wants_end = claims.get(f"{AP}end_assessment_return", False)
-    _require(wants_end is None or isinstance(wants_end, bool), "end_assessment_return")
+    attempt_number = whole_number(claims.get(f"{AP}attempt_number"))
+    _require(attempt_number is not None and 1 <= attempt_number <= MAX_INTEGER, "attempt_number")
+    wants_end = _FLAGS.get(str(claims.get(f"{AP}end_assessment_return", False)).lower())
+    _require(wants_end is not None, "end_assessment_return")
     return StartAssessment(
         nonce=nonce,
         expires_at=expires_at,
         resource_id=_text(link, "id"),
-        attempt_number=attempt_number,
+        attempt_number=attempt_number or 0,
         session_data=_text(claims, f"{AP}session_data"),
         end_assessment_return=bool(wants_end),
     )
@@ -102,7 +108,7 @@ def read_client_assertion(
     # A message of a launch passes through the learner's browser: it must not buy what belongs to the tool alone.
     _require(not any(str(name).startswith(_ANY_LTI_CLAIM) for name in claims), "lti claims")
     expires_at = _times(claims, now)
-    _require(expires_at <= int(now.timestamp()) + LONGEST_ASSERTION + LEEWAY, "exp")
+    _require(expires_at <= int(now.timestamp()) + MAX_ASSERTION_LIFETIME + LEEWAY, "exp")
     _require(claims.get("sub") == client_id, "sub")
     _text(claims, "iss")  # tools send their own issuer or their client id: both are met
     ours = {audience.rstrip("/") for audience in audiences}
@@ -141,12 +147,21 @@ def _audience(claims: Mapping[str, Any]) -> list[str]:
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
-    _require(is_text(value, LONGEST_ID), name)
+    _require(is_storable_text(value, MAX_CLAIM_LENGTH), name)
     return str(value)
 
 
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def whole_number(value: object) -> int | None:
+    """Read a whole number as tools write it: `1`, `1.0` or `"1"`; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return int(value) if _DIGITS.fullmatch(value) else None
+    if isinstance(value, float | Decimal):
+        # Bounded first: `1e999999` is a few bytes here and a megabyte as an integer.
+        is_whole = math.isfinite(value) and abs(value) <= MAX_INTEGER and value == int(value)
+        return int(value) if is_whole else None
+    return value if isinstance(value, int) else None
 
 
 def _is_time(value: object) -> bool:

@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from edx_exams.apps.core.transition_rules import ControlAction
+
 LTI: Final = "https://purl.imsglobal.org/spec/lti/claim/"
 AP: Final = "https://purl.imsglobal.org/spec/lti-ap/claim/"
 VERSION: Final = "1.3.0"
 #: Seconds for which an id_token is good.
 ID_TOKEN_LIFETIME: Final = 3600
+#: Seconds by which an id_token says it is older: a tool whose clock is behind must not see one from the future.
+_BACKDATED: Final = 5
 
 #: LTI 1.3 Core, appendix A.2.
 INSTRUCTOR_ROLES: Final = (
     "http://purl.imsglobal.org/vocab/lis/v2/institution/person#Instructor",
     "http://purl.imsglobal.org/vocab/lis/v2/membership#Instructor",
 )
-CONTROL_ACTIONS: Final = ("pause", "resume", "update", "flag", "terminate")
+CONTROL_ACTIONS: Final = tuple(action.value for action in ControlAction)
 
 
 class Platform(NamedTuple):
@@ -79,7 +83,7 @@ def common_claims(
         "azp": registration.client_id,
         "sub": subject.anonymous_user_id,
         "nonce": nonce,
-        "iat": issued,
+        "iat": issued - _BACKDATED,
         "exp": issued + ID_TOKEN_LIFETIME,
         # LTI 1.3 Core 5.3: required
         f"{LTI}message_type": message_type,  # 5.3.1

@@ -12,17 +12,13 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Never
 
 from edx_exams.apps.core.api import ControlReport
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, is_storable_text
 from edx_exams.apps.core.transition_rules import ControlAction
-from edx_exams.apps.lti.texts import is_text
+from edx_exams.apps.lti.assertions import whole_number
 
 #: Characters.
-LONGEST_REASON_CODE: Final = 64
-LONGEST_MESSAGE: Final = 4096
-LONGEST_ID: Final = 255
-#: The largest attempt number that a column holds.
-LARGEST_NUMBER: Final = 2**31 - 1
-#: Minutes: a year. More would take the end of an attempt out of what a date can be.
-LONGEST_EXTRA_TIME: Final = 366 * 24 * 60
+MAX_REASON_CODE_LENGTH: Final = 64
+MAX_REASON_LENGTH: Final = 4096
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"[+-]?(\d{1,32}(\.\d{0,32})?|\.\d{1,32})([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -76,14 +72,16 @@ def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
             return None
 
     user = field("user", lambda value: _user(value, issuer), required=True)
-    resource_id = field("resource_link", lambda value: _text(_object(value).get("id"), LONGEST_ID, "id"), required=True)
-    attempt_number = field("attempt_number", lambda value: _integer(value, 1, LARGEST_NUMBER), required=True)
+    resource_id = field(
+        "resource_link", lambda value: _text(_object(value).get("id"), MAX_IDENTIFIER_LENGTH, "id"), required=True
+    )
+    attempt_number = field("attempt_number", lambda value: _integer(value, 1, MAX_INTEGER), required=True)
     action = field("action", _action, required=True)
     incident_time = field("incident_time", _time, required=True)
     severity = field("incident_severity", _severity)
     reason_code = field("reason_code", _reason_code)
-    message = field("reason_msg", lambda value: _text(value, LONGEST_MESSAGE, allow_empty=True))
-    extra_time = field("extra_time", lambda value: _integer(value, 0, LONGEST_EXTRA_TIME))
+    message = field("reason_msg", lambda value: _text(value, MAX_REASON_LENGTH, allow_empty=True))
+    extra_time = field("extra_time", lambda value: _integer(value, 0, MAX_MINUTES))
     if errors:
         raise BadBody(errors)
     report = ControlReport(action, incident_time, severity, reason_code, message, extra_time)
@@ -113,7 +111,7 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object, longest: int, name: str = "", *, allow_empty: bool = False) -> str:
-    if not is_text(value, longest, allow_empty=allow_empty):
+    if not is_storable_text(value, longest, allow_empty=allow_empty):
         message = f"{name or 'This'} must be text of at most {longest:,} characters."
         raise _Wrong(message)
     return value
@@ -123,14 +121,19 @@ def _user(value: object, issuer: str) -> str:
     user = _object(value)
     if user.get("iss") not in (None, issuer):
         raise _Wrong("iss is not this platform.")
-    return _text(user.get("sub"), LONGEST_ID, "sub")
+    return _text(user.get("sub"), MAX_IDENTIFIER_LENGTH, "sub")
 
 
 def _integer(value: object, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+    number = whole_number(value)
+    if number is None or not least <= number <= most:
         message = f"This must be a whole number from {least} to {most:,}."
         raise _Wrong(message)
-    return value
+    return number
+
+
+def _resource_id(value: object) -> str:
+    return _text(_object(value).get("id"), MAX_IDENTIFIER_LENGTH, "id")
 
 
 def _action(value: object) -> ControlAction:
@@ -169,8 +172,8 @@ def _severity(value: object) -> Decimal:
 
 def _reason_code(value: object) -> str | None:
     """Text, or a number as text: `1` and `1.0` are the same, however they are written. Empty text counts as no code."""
-    if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < LONGEST_REASON_CODE:
+    if isinstance(value, Decimal) and value == value.to_integral_value() and value.adjusted() < MAX_REASON_CODE_LENGTH:
         value = int(value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         value = str(value)
-    return _text(value, LONGEST_REASON_CODE, allow_empty=True) or None
+    return _text(value, MAX_REASON_CODE_LENGTH, allow_empty=True) or None

@@ -30,3 +30,7 @@ class PrefetchRefused(ExamBaseException):
 
     def __init__(self) -> None:
         super().__init__("This link does something: it is not for fetching ahead.")
+
+
+class KeysNotReady(Exception):
+    """The keys of the tool are being fetched by another request; it is soon known whether the vendor answers."""

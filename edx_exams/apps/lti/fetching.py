@@ -7,7 +7,6 @@ address that is checked is the one connected to, whatever a name server says a m
 
 import http.client
 import ipaddress
-import json
 import socket
 import ssl
 import threading
@@ -16,6 +15,9 @@ from typing import Any, Final, NamedTuple, override
 from urllib.parse import urlsplit
 
 from django.conf import settings
+
+from edx_exams.apps.lti.key_sets import UnusableKeySet, read_key_set
+from edx_exams.dns import addresses_of
 
 _USER_AGENT: Final = "edx-exams"
 #: Seconds for one step of the network, and for everything.
@@ -30,20 +32,16 @@ class FetchFailed(Exception):
     """The key set could not be had; the text says why, for the operator."""
 
 
-def fetch_key_set(url: str) -> dict[str, Any]:
+def fetch_key_set(url: str) -> list[Any]:
     """
-    The key set at this address: RFC 7517 section 5.
+    Fetch the entries of the key set at this address, usable or not.
 
     :raises FetchFailed: it is not to be had, or not to be asked for
     """
-    body = _fetch(url)
     try:
-        key_set = json.loads(body)
-    except (ValueError, RecursionError):
-        raise FetchFailed("The answer is not valid JSON.") from None
-    if not isinstance(key_set, dict) or not isinstance(key_set.get("keys"), list):
-        raise FetchFailed("The answer is not a valid JSON Web Key Set: an object with the list “keys”.")
-    return key_set
+        return read_key_set(_fetch(url))
+    except UnusableKeySet as error:
+        raise FetchFailed(str(error)) from None
 
 
 class Address(NamedTuple):
@@ -148,24 +146,21 @@ class _Connection(http.client.HTTPConnection):
     def _connected_socket(self) -> socket.socket:
         problem: Exception = FetchFailed("The host's name has no address.")
         try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            found = addresses_of(self.host, self.port, STEP_TIMEOUT)
+        except TimeoutError:
+            raise
         except (OSError, UnicodeError):
             raise problem from None
-        for family, kind, protocol, _, address in found:
+        for address in found:
             if self._aborted:
                 raise TimeoutError
-            if not (self._may_be_private or is_public(str(address[0]))):
+            if not (self._may_be_private or is_public(address[0])):
                 problem = FetchFailed("The host's address is not a public one.")
                 continue
-            sock = socket.socket(family, kind, protocol)
-            sock.settimeout(STEP_TIMEOUT)
             try:
-                sock.connect(address)
+                return socket.create_connection(address, STEP_TIMEOUT)
             except OSError as error:
-                sock.close()
                 problem = error
-                continue
-            return sock
         raise problem
 
     def abort(self) -> None:
@@ -179,6 +174,23 @@ class _Connection(http.client.HTTPConnection):
                 return
 
 
+#: Networks that are not of the public internet, whatever the Python release knows of them.
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocol assignments
+        "64:ff9b:1::/48",  # local-use translation, RFC 8215
+        "100::/64",  # discard-only
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fec0::/10",  # site-local, deprecated
+    )
+)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+
+
 def is_public(address: str) -> bool:
     """Tell whether this is an address of the public internet, in none of IPv6's forms of a private IPv4 address."""
     try:
@@ -186,14 +198,21 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        disguised = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if ip in _NAT64:
-            disguised.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if any(inner is not None and not inner.is_global for inner in disguised):
+        if not all(map(_is_global, _embedded_addresses(ip))):
             return False
         if ip.ipv4_mapped is not None:
-            return ip.ipv4_mapped.is_global and not ip.ipv4_mapped.is_multicast
-    return ip.is_global and not ip.is_multicast
+            return True
+    return _is_global(ip)
 
 
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+def _embedded_addresses(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """List the IPv4 addresses that an IPv6 address stands for, or leads to."""
+    found = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
+    if ip in _NAT64 or ip in _COMPATIBLE:
+        found.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return [inner for inner in found if inner is not None]
+
+
+def _is_global(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    is_excepted = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not is_excepted

@@ -19,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from edx_exams.apps.core.models import ProctoringProvider
 from edx_exams.apps.lti import platform_keys, tool_keys
-from edx_exams.apps.lti.models import LtiTool, is_web_address
+from edx_exams.apps.lti.models import LtiTool, is_safe_to_launch
 
 _CONFIGURATION: Final = "lti_consumer_lticonfiguration"
 _PASSPORT: Final = "lti_consumer_lti1p3passport"
@@ -164,9 +164,9 @@ def _notes(tool: LtiTool) -> Iterator[str]:
     if not tool.is_enabled:
         yield "switched off as it was"
     if not tool.can_be_launched:
-        yield "it has no address to be launched at"
-    if not all(map(is_web_address, tool.allowed_redirect_uris)):
-        yield "one of its redirect URIs is not a valid web address"
+        yield "it has no address (https) to be launched at"
+    if not all(map(is_safe_to_launch, tool.allowed_redirect_uris)):
+        yield "one of its redirect URIs is not a valid web address (https)"
     yield from (problem.rstrip(".") for problem in tool_keys.known_problems(tool))
 
 

@@ -41,6 +41,15 @@ def is_web_address(text: str) -> bool:
         return False
 
 
+def is_safe_to_launch(text: str) -> bool:
+    """Tell whether an id_token may be sent there: https, or a host that `LTI_TOOL_URL_ALLOWED_HOSTS` excepts."""
+    if not is_web_address(text):
+        return False
+    parts = urlsplit(text)
+    excepted = {host.lower() for host in settings.LTI_TOOL_URL_ALLOWED_HOSTS}
+    return parts.scheme == "https" or (parts.hostname or "").lower() in excepted
+
+
 def validate_redirect_uris(value: object) -> None:
     """
     Accept a list of absolute URLs.
@@ -110,7 +119,7 @@ class LtiTool(models.Model):
     @property
     def can_be_launched(self) -> bool:
         """True if login and launch URLs are usable. Imported registrations did not pass our validators."""
-        return is_web_address(self.oidc_login_url) and is_web_address(self.launch_url)
+        return is_safe_to_launch(self.oidc_login_url) and is_safe_to_launch(self.launch_url)
 
     @property
     def allowed_redirect_uris(self) -> Sequence[str]:

@@ -12,7 +12,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from edx_exams.apps.router.dns import addresses_of
+from edx_exams.dns import addresses_of
 
 #: Connections that a process keeps open; more are made where needed, and closed after use.
 _CONNECTIONS_KEPT: Final = 20

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from edx_exams.apps.core.limits import is_storable_text
 from edx_exams.apps.lti import addresses, launch_sessions, launches, tool_keys
-from edx_exams.apps.lti.assertions import LONGEST_ID, Refused, read_start_assessment
+from edx_exams.apps.lti.assertions import MAX_CLAIM_LENGTH, Refused, read_start_assessment
+from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.forms import UnsupportedForm, read_form
 from edx_exams.apps.lti.middleware import tool_page
-from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_web_address
-from edx_exams.apps.lti.texts import is_text
+from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_safe_to_launch
 from edx_exams.apps.lti.views import pages
 from edx_exams.apps.lti.views.failures import MALFORMED, UNAVAILABLE
 
@@ -64,6 +65,9 @@ def browser_endpoint(view: View) -> View:
         except MALFORMED as error:
             log.warning("A step of a launch was refused: %s", type(error).__name__)
             return pages.refusal(request, _("The proctoring tool sent something that cannot be read."))
+        except KeysNotReady:
+            log.info("A step of a launch is put off: the tool's keys are being fetched")
+            return pages.service_unavailable(request)
         except UNAVAILABLE as error:
             log.error("A step of a launch failed: %s", type(error).__name__)
             return pages.service_unavailable(request)
@@ -93,7 +97,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
         log.warning("Launch refused: client_id is not known")
         return pages.refusal(request, _("We do not know this proctoring tool (client_id)."))
     redirect_uri = parameters.get("redirect_uri", "")
-    if redirect_uri not in tool.allowed_redirect_uris or not is_web_address(redirect_uri):
+    if redirect_uri not in tool.allowed_redirect_uris or not is_safe_to_launch(redirect_uri):
         log.warning("Launch refused: redirect_uri is not registered (LTI tool %d)", tool.pk)
         return pages.refusal(
             request, _("The proctoring tool wants its launch sent where it may not go (redirect_uri).")
@@ -177,7 +181,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
 def _sender(message: str) -> LtiTool:
     """The tool that a message says it is from; its signature will tell."""
     issuer = tool_keys.unverified_claims(message).get("iss")
-    tool = enabled_tool(client_id=issuer) if is_text(issuer, LONGEST_ID) else None
+    tool = enabled_tool(client_id=issuer) if is_storable_text(issuer, MAX_CLAIM_LENGTH) else None
     if tool is None:
         raise Refused(_("The message is from no proctoring tool that we know."), "claim iss")
     return tool

@@ -15,6 +15,7 @@ from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNot
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti import access_tokens, addresses, platform_keys
 from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
+from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.forms import FORM_TYPE, UnsupportedForm, read_form
 from edx_exams.apps.lti.models import LtiTool, enabled_tool
 from edx_exams.apps.lti.views.failures import MALFORMED, RETRY_AFTER, UNAVAILABLE
@@ -60,6 +61,11 @@ def service(*methods: str) -> Callable[[View], View]:
                 detail = "The request is malformed."
                 body = {"error": "invalid_request", "detail": detail, "errors": {"non_field_errors": [detail]}}
                 return JsonResponse(body, status=400)
+            except KeysNotReady:
+                log.info("A tool's request is put off: its keys are being fetched")
+                detail = "The tool's keys are being fetched. Please try again."
+                body = {"error": "temporarily_unavailable", "detail": detail}
+                return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
             except UNAVAILABLE as error:
                 log.error("A tool's request failed: %s", type(error).__name__)
                 detail = "This does not work right now. Please try again."
