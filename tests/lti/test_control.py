@@ -293,6 +293,17 @@ def test_a_body_is_judged_whole_and_nothing_is_written(vendor: Vendor, running: 
     assert not AssessmentControlResult.objects.exists()
 
 
+def test_an_attempt_keeps_a_thousand_flags(vendor: Vendor, running: ExamAttempt) -> None:
+    one = {"attempt": running, "action_type": "flag", "incident_time": timezone.now()}
+    AssessmentControlResult.objects.bulk_create(AssessmentControlResult(**one) for _ in range(999))
+    token = vendor.access_token()
+    assert vendor.control(running, "flag", token=token).status_code == 200
+    answer = vendor.control(running, "flag", token=token)
+    assert (answer.status_code, AssessmentControlResult.objects.count()) == (429, 1000)
+    assert answer.json()["detail"]
+    assert vendor.control(running, "pause", token=token).status_code == 200
+
+
 def test_severity_is_stored_with_two_places(vendor: Vendor, running: ExamAttempt) -> None:
     vendor.control(running, incident_severity=0.125)
     assert AssessmentControlResult.objects.get().severity == Decimal("0.13")

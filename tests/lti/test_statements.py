@@ -68,4 +68,5 @@ def test_each_step_costs_so_many_statements_however_many_attempts_there_are(
 
     assert made.keys() == MOST.keys()
     too_many = {step: statements for step, statements in made.items() if len(statements) > MOST[step]}
-    assert not too_many, {step: len(statements) for step, statements in made.items()}
+    counts = {step: len(statements) for step, statements in made.items()}
+    assert not too_many, counts

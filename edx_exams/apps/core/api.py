@@ -51,6 +51,7 @@ from edx_exams.apps.core.learner_attempts import exam_of_learner, latest_attempt
 from edx_exams.apps.core.people import person
 from edx_exams.apps.core.proctoring import (
     ControlReport,
+    attempt_of_tool,
     control_attempt,
     control_status,
     launch_tool,
@@ -77,6 +78,7 @@ __all__ = [
     "act_as_learner",
     "act_as_staff",
     "allowances_of",
+    "attempt_of_tool",
     "attempt_rows",
     "change_attempt",
     "check_if_exam_timed_out",

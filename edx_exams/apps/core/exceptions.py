@@ -51,6 +51,30 @@ class ExamAttemptDoesNotExist(ExamBaseException):
         super().__init__(_no_attempt_of_yours(attempt_id))
 
 
+class NoSuchAssessment(ExamBaseException):
+    """No attempt is the one that a proctoring tool means."""
+
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such assessment: user, resource link and attempt number.")
+
+
+class AssessmentOfAnotherTool(ExamBaseException):
+    """Another tool proctors the attempt that a proctoring tool means."""
+
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Another tool proctors this assessment.")
+
+
+class TooManyReports(ExamBaseException):
+    """The tool has reported on this attempt more often than is kept."""
+
+    http_status = 429
+
+
 class LearnerDoesNotExist(ExamBaseException):
     """Nobody has this user id."""
 

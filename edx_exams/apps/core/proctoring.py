@@ -4,9 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from edx_exams.apps.core import clock
-from edx_exams.apps.core.exceptions import ControlNotAllowed
+from edx_exams.apps.core.exceptions import (
+    AssessmentOfAnotherTool,
+    ControlNotAllowed,
+    NoSuchAssessment,
+    TooManyReports,
+)
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, User
 from edx_exams.apps.core.statuses import ControlStatus, ExamAttemptStatus, control_status_of
@@ -24,6 +30,11 @@ ENDED_NORMALLY: Final = "1"
 #: Highest severity of an assessment that needs no review by a person.
 MAX_CLEAN_SEVERITY: Final = Decimal("0.25")
 _STORED_PLACES: Final = Decimal("0.01")
+#: Flags that are kept of an attempt: whoever reviews it reads them all.
+MAX_FLAGS: Final = 1000
+
+
+_CHANGE_THE_CLOCK: Final = frozenset({ControlAction.PAUSE, ControlAction.RESUME, ControlAction.UPDATE})
 
 
 class ControlReport(NamedTuple):
@@ -87,6 +98,30 @@ def submit_if_unfinished(attempt: ExamAttempt, learner: User, *, now: datetime |
 # The tool's control
 
 
+def attempt_of_tool(tool_id: int, *, person: UUID, resource_id: str, attempt_number: int) -> ExamAttempt:
+    """
+    Find the attempt that a tool means: by tool, person, resource link and number together.
+
+    A change of provider leaves two exams with one resource id; each tool finds its own.
+
+    :param person: under whose anonymous id the tool knows the learner
+    :returns: the attempt with its exam and learner
+    :raises NoSuchAssessment: there is none
+    :raises AssessmentOfAnotherTool: there is one, and it is not this tool's
+    """
+    attempts = ExamAttempt.objects.filter(
+        user__anonymous_user_id=person, exam__resource_id=resource_id, attempt_number=attempt_number
+    )
+    found = list(attempts.select_related("exam__provider", "user").order_by("-created", "-pk"))
+    if not found:
+        raise NoSuchAssessment
+    for attempt in found:
+        provider = attempt.exam.provider
+        if provider and provider.lti_configuration_id == str(tool_id):
+            return attempt
+    raise AssessmentOfAnotherTool
+
+
 def control_attempt(attempt: ExamAttempt, report: ControlReport, *, now: datetime | None = None) -> ExamAttempt:
     """
     Do what a tool asks, and keep it for the course team: both or neither.
@@ -96,6 +131,7 @@ def control_attempt(attempt: ExamAttempt, report: ControlReport, *, now: datetim
     :param attempt: with its exam
     :returns: the attempt as it is now
     :raises ControlNotAllowed: not where the attempt is; an attempt whose time was over is submitted all the same
+    :raises TooManyReports: as many flags as are kept have come already
     :raises ExamAttemptDoesNotExist: it is gone
     """
     return act_on(attempt, lambda locked, moment: _control(locked, report, moment), by=None, now=now)
@@ -117,7 +153,8 @@ def _control(attempt: ExamAttempt, report: ControlReport, now: datetime) -> Exam
         state = control_status(attempt)
         message = f"“{report.action}” is not possible while the assessment is “{state}” ({attempt.status})."
         raise ControlNotAllowed(message)
-    attempt.exam.refresh_from_db(fields=["due_date"])  # it bounds the clock, and was read before the lock
+    if report.action in _CHANGE_THE_CLOCK:
+        attempt.exam.refresh_from_db(fields=["due_date"])  # it bounds the clock, and was read before the lock
     _HANDLERS[report.action](attempt, report, now)
     AssessmentControlResult.objects.create(
         attempt=attempt,
@@ -164,8 +201,11 @@ def _granted(report: ControlReport) -> dict[str, int]:
     return {} if report.extra_time_mins is None else {"extra_time_mins": report.extra_time_mins}
 
 
-def _flag(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:
-    """An incident to look at later: it is kept, and changes nothing."""
+def _flag(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:  # noqa: ARG001
+    """Let an incident be kept for later: it changes nothing, so nothing but this bounds how often it comes."""
+    if AssessmentControlResult.objects.filter(attempt=attempt, action_type=ControlAction.FLAG).count() >= MAX_FLAGS:
+        message = f"There are {MAX_FLAGS:,} flags on this assessment; no more are kept."
+        raise TooManyReports(message)
 
 
 def _terminate(attempt: ExamAttempt, report: ControlReport, now: datetime) -> None:

@@ -72,9 +72,7 @@ def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
             return None
 
     user = field("user", lambda value: _user(value, issuer), required=True)
-    resource_id = field(
-        "resource_link", lambda value: _text(_object(value).get("id"), MAX_IDENTIFIER_LENGTH, "id"), required=True
-    )
+    resource_id = field("resource_link", _resource_id, required=True)
     attempt_number = field("attempt_number", lambda value: _integer(value, 1, MAX_INTEGER), required=True)
     action = field("action", _action, required=True)
     incident_time = field("incident_time", _time, required=True)

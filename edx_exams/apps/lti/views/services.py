@@ -10,9 +10,15 @@ from typing import Any, Final
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from edx_exams.apps.core.api import control_attempt, control_status
-from edx_exams.apps.core.exceptions import ControlNotAllowed, ExamAttemptDoesNotExist
-from edx_exams.apps.core.models import ExamAttempt, User
+from edx_exams.apps.core.api import attempt_of_tool, control_attempt, control_status
+from edx_exams.apps.core.exceptions import (
+    AssessmentOfAnotherTool,
+    ControlNotAllowed,
+    ExamAttemptDoesNotExist,
+    NoSuchAssessment,
+    TooManyReports,
+)
+from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.lti import access_tokens, addresses, platform_keys
 from edx_exams.apps.lti.control import BadBody, ControlRequest, read_control_request
 from edx_exams.apps.lti.exceptions import KeysNotReady
@@ -123,7 +129,9 @@ def control(request: HttpRequest, tool_id: str) -> HttpResponse:
     except ControlNotAllowed as refusal:
         raise HttpError(400, {"detail": str(refusal), "errors": {refusal.field: [str(refusal)]}}) from None
     except ExamAttemptDoesNotExist:
-        raise _no_attempt() from None
+        raise HttpError(404, {"detail": str(NoSuchAssessment())}) from None
+    except (NoSuchAssessment, AssessmentOfAnotherTool, TooManyReports) as refusal:
+        raise HttpError(refusal.http_status, {"detail": str(refusal)}) from None
     log.info("LTI tool %d: %s of attempt %d", tool.pk, wanted.report.action, attempt.pk)
     body = {"status": control_status(attempt), "extra_time": attempt.extra_time_mins}
     return JsonResponse(body, content_type=_answer_type(request))
@@ -152,27 +160,19 @@ def _authorized(request: HttpRequest, tool_id: int) -> LtiTool:
 
 def _attempt(tool: LtiTool, wanted: ControlRequest) -> ExamAttempt:
     """
-    The attempt that the tool means: by tool, link, person and number together.
+    Find the attempt that the tool means.
 
-    :raises HttpError: 404 where there is none, 403 where another tool proctors it
+    :raises NoSuchAssessment: there is none
+    :raises AssessmentOfAnotherTool: another tool proctors it
     """
-    user = User.objects.filter(anonymous_user_id=wanted.user).first() if _UUID.fullmatch(wanted.user) else None
-    if user is None:
-        raise _no_attempt()
-    attempts = ExamAttempt.objects.select_related("exam", "user").filter(
-        user=user, attempt_number=wanted.attempt_number, exam__resource_id=wanted.resource_id
+    if not _UUID.fullmatch(wanted.user):
+        raise NoSuchAssessment
+    return attempt_of_tool(
+        tool.pk,
+        person=uuid.UUID(wanted.user),
+        resource_id=wanted.resource_id,
+        attempt_number=wanted.attempt_number,
     )
-    of_this_tool = attempts.filter(exam__provider__lti_configuration_id=str(tool.pk))
-    attempt = of_this_tool.order_by("-created", "-pk").first()
-    if attempt is None and attempts.exists():
-        raise HttpError(403, {"detail": "Another tool proctors this assessment."})
-    if attempt is None:
-        raise _no_attempt()
-    return attempt
-
-
-def _no_attempt() -> HttpError:
-    return HttpError(404, {"detail": "There is no such assessment: user, resource link and attempt number."})
 
 
 def _answer_type(request: HttpRequest) -> str:
