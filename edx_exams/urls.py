@@ -11,6 +11,7 @@ from edx_exams.apps.api.auto_auth import auto_auth
 from edx_exams.apps.api.health import health
 from edx_exams.apps.api.home import favicon, home
 from edx_exams.apps.api.probes import live, ready
+from edx_exams.apps.instructor.views.review_dashboard import ReviewDashboard
 from edx_exams.apps.lti.views.pages import browser_lock
 
 admin.site.site_header = admin.site.site_title = "Special exams"
@@ -29,6 +30,12 @@ urlpatterns = [
     re_path(r"^(?P<name>admin|login|logout)\Z", RedirectView.as_view(url="/%(name)s/", query_string=True)),
     path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
     path("api/v1/", include("edx_exams.apps.api.v1.urls")),
+    path("api/instructor/v2/", include("edx_exams.apps.instructor.urls")),
+    re_path(
+        r"^api/edx_proctoring/v1/instructor/(?P<course_id>.+?)(?:/(?P<exam_id>[0-9]{1,19}))?/?\Z",
+        ReviewDashboard.as_view(),
+        name="review-dashboard",
+    ),
     re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(http_method_names=_READ), name="schema"),
     re_path(
         r"^api-docs/?\Z",

@@ -22,6 +22,8 @@ Json = Mapping[str, Any]
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 PREFIX: Final = "/api/v1/"
+#: The instructor dashboard's API, a section of its own.
+DASHBOARD_PREFIX: Final = "/api/instructor/v2/"
 WHERE: Final = {"path": "path", "query": "query", "header": "header", "cookie": "cookie"}
 
 
@@ -199,6 +201,8 @@ def component(name: str, schema: Json) -> list[str]:
 
 def resource(path: str) -> str:
     """Return under which title a path is listed: its first segment that is not of the prefix."""
+    if path.startswith(DASHBOARD_PREFIX):
+        return DASHBOARD_PREFIX
     segments = [segment for segment in path.removeprefix(PREFIX).split("/") if segment]
     return segments[0] if segments else path
 

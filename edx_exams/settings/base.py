@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "edx_exams.apps.api",
     "edx_exams.apps.lti",
     "edx_exams.apps.router",
+    "edx_exams.apps.instructor",
     "openedx_events",
 ]
 
@@ -228,6 +229,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
+        "AllowanceType": "edx_exams.apps.core.allowance_types.ALLOWANCE_TYPE_CHOICES",
         "ExamType": "edx_exams.apps.core.exam_types.EXAM_TYPE_CHOICES",
         "AttemptStatus": "edx_exams.apps.core.statuses.ExamAttemptStatus",
     },
@@ -248,6 +250,9 @@ EXAMS_DASHBOARD_MFE_URL = "http://localhost:2020"
 # The older exam system in the LMS (edx-proctoring)
 #: Whether courses without a provider here are looked for there.
 LEGACY_EXAMS_ENABLED = True
+#: The LMS's address for calls of ours, where it is another than `LMS_ROOT_URL`: behind a proxy that routes some of the
+#: LMS's paths here, its internal one.
+LEGACY_INTERNAL_URL: str | None = None
 #: Asked for a learner's active attempt in another exam system: function (user) -> dictionary or None.
 ACTIVE_ATTEMPT_ELSEWHERE: str | None = "edx_exams.apps.router.latest.active_attempt"
 #: Seconds that it is given to accept a connection, to answer, and in sum for a whole call.
@@ -255,6 +260,14 @@ LEGACY_CONNECT_TIMEOUT = 2
 LEGACY_READ_TIMEOUT = 5
 #: Seconds for which learners' polls leave it alone after it has failed.
 LEGACY_PAUSE_AFTER_FAILURE = 30
+
+# The platform's instructor dashboard, whose requests the site's proxy routes here from the LMS's host
+#: Called with a request and a course id: another service's answer for a course that is not ours, else None.
+INSTRUCTOR_API_FORWARDER: str | None = "edx_exams.apps.router.forwarding.forward"
+#: The LMS's CSRF cookie, which browsers show there.
+INSTRUCTOR_API_CSRF_COOKIE = "csrftoken"
+#: Whether the proxy routes the LMS's page of the review dashboard here too.
+INSTRUCTOR_API_REVIEW_DASHBOARD = False
 
 # LTI: proctoring tools
 #: How tools and browsers reach this service, and who its messages are from. Without it: `LTI_BASE`, `LMS_ROOT_URL`.

@@ -41,6 +41,7 @@ _PATH_PARAMETERS: Final = {
     "exam_id": "Id of the exam.",
     "attempt_id": "Id of the attempt.",
     "allowance_id": "Id of the allowance.",
+    "username": "Username of the learner.",
 }
 
 #: The refusals that every operation has, and those of the operations that read a body.
@@ -76,7 +77,7 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
 def _path_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Describe a parameter of a path by its name."""
     description = _PATH_PARAMETERS[name]
-    if name in ("course_id", "content_id"):
+    if name in ("course_id", "content_id", "username"):
         return {"description": description, "schema": schema}
     return {"description": description, "schema": {"type": "integer", "minimum": 0}}
 
@@ -86,7 +87,7 @@ def only_ours(endpoints: list[tuple[str, ...]], **kwargs: Any) -> list[tuple[str
     first: dict[tuple[str, str], tuple[str, ...]] = {}
     for endpoint in endpoints:
         path, _, method, _ = endpoint
-        if path.startswith("/api/v1/"):
+        if path.startswith(("/api/v1/", "/api/instructor/v2/")):
             first.setdefault((path, method), endpoint)
     return list(first.values())
 

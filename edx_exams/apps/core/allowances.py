@@ -94,7 +94,7 @@ def _write(minutes: Grants, *, by: User, reason: str) -> None:
             for (user_id, exam_id), extra in minutes.items()
         ],
         unique=("user", "exam"),
-        update=("extra_time_mins", "modified"),
+        update=("extra_time_mins", "time_multiplier", "modified"),  # minutes replace a multiplier
     )
     exams = Exam.objects.filter(pk__in={exam_id for _, exam_id in minutes})
     instances = {exam.pk for exam in instances_of(exams)}

@@ -23,15 +23,19 @@ from edx_exams.apps.core.attempts import (
     get_current_exam_attempt,
     get_exam_attempts,
     reset_and_recreate,
+    reset_attempts_of,
     reset_exam_attempt,
     reset_own_attempt,
     update_attempt_status,
 )
+from edx_exams.apps.core.bulk_allowances import AllowanceOutcome, give_allowances, take_allowances
 from edx_exams.apps.core.configurations import (
     create_or_update_course_exam_configuration,
+    get_configuration,
     get_course_exam_configuration_by_course_id,
     get_escalation_email,
     get_providers,
+    set_escalation_email,
 )
 from edx_exams.apps.core.content_access import AccessToken, grant_access
 from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_rows, select_attempts
@@ -73,6 +77,7 @@ from edx_exams.apps.core.time_outs import (
 __all__ = [
     "COURSE_TEAM_ROLES",
     "AccessToken",
+    "AllowanceOutcome",
     "ControlReport",
     "Selection",
     "act_as_learner",
@@ -92,6 +97,7 @@ __all__ = [
     "get_attempt_by_id",
     "get_attempt_for_user_with_attempt_number_and_resource_id",
     "get_attempt_to_change",
+    "get_configuration",
     "get_course_exam",
     "get_course_exam_by_id",
     "get_course_exam_configuration_by_course_id",
@@ -106,6 +112,7 @@ __all__ = [
     "get_exam_url_path",
     "get_provider_by_exam_id",
     "get_providers",
+    "give_allowances",
     "grant_access",
     "grant_course_role",
     "grant_extra_time",
@@ -118,15 +125,18 @@ __all__ = [
     "person",
     "remove_attempt",
     "reset_and_recreate",
+    "reset_attempts_of",
     "reset_exam_attempt",
     "reset_own_attempt",
     "revoke_course_role",
     "revoke_extra_time",
     "running_attempt",
     "select_attempts",
+    "set_escalation_email",
     "set_extra_time",
     "submit_if_unfinished",
     "submit_timed_out_attempts",
     "sync_course_exams",
+    "take_allowances",
     "update_attempt_status",
 ]

@@ -22,6 +22,7 @@ from edx_exams.apps.core.exceptions import (
     ExamIllegalStatusTransition,
     ExamPermissionDenied,
     LearnerDoesNotExist,
+    NothingToReset,
 )
 from edx_exams.apps.core.history import set_history_metadata
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -229,6 +230,20 @@ def reset_exam_attempt(attempt: ExamAttempt, requesting_user: User) -> None:
     :raises ExamAttemptDoesNotExist: it is gone already
     """
     act_on(attempt, lambda locked, _: _reset(locked, by=requesting_user), by=requesting_user)
+
+
+def reset_attempts_of(username: str, exam: Exam, *, requesting_user: User) -> None:
+    """
+    Delete all attempts of a learner at this instance of an exam; old databases may hold several.
+
+    :raises NothingToReset: there is no such learner, or the learner has no attempt of it
+    """
+    attempts = list(get_exam_attempts(exam.pk).filter(user__username=username).select_related("exam", "user"))
+    if not attempts:
+        message = "There is no learner of this name with an attempt of this exam."
+        raise NothingToReset(message)
+    for attempt in attempts:
+        reset_exam_attempt(attempt, requesting_user)
 
 
 def reset_own_attempt(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:

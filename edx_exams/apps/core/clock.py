@@ -4,6 +4,7 @@ The clock of an attempt: how long it may take, when it ends, what a pause does t
 Pure functions of rows and a moment. Each rule of time stands here, once; whoever acts on an answer is elsewhere.
 """
 
+import math
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -32,9 +33,20 @@ _MICROSECONDS_PER_MINUTE: Final = _MINUTE // timedelta.resolution
 # How long
 
 
-def extra_minutes(allowance: StudentAllowance | None) -> int:
-    """Return the minutes that an allowance gives beyond the exam's time limit; 0 for none."""
-    return min(allowance.extra_time_mins, MAX_MINUTES) if allowance else 0
+def extra_minutes(allowance: StudentAllowance | None, time_limit_mins: int) -> int:
+    """
+    Return the whole minutes that an allowance gives beyond an exam's time limit; 0 for none.
+
+    A multiplier follows the limit as it is now: limit x (multiplier - 1), exact, rounded up.
+
+    :param time_limit_mins: of the exam, minutes
+    """
+    if allowance is None:
+        return 0
+    minutes = allowance.extra_time_mins
+    if allowance.time_multiplier is not None:
+        minutes = math.ceil(time_limit_mins * (allowance.time_multiplier - 1))
+    return min(minutes, MAX_MINUTES)
 
 
 def entitled(exam: Exam, allowance: StudentAllowance | None, start: datetime) -> int:
@@ -48,7 +60,8 @@ def entitled(exam: Exam, allowance: StudentAllowance | None, start: datetime) ->
     :param exam: as it is now
     :param allowance: the learner's for this content, as it is now
     """
-    minutes = min(exam.time_limit_mins, MAX_MINUTES) + extra_minutes(allowance)
+    limit = min(exam.time_limit_mins, MAX_MINUTES)
+    minutes = limit + extra_minutes(allowance, limit)
     if exam.due_date is None or exam.kind.is_practice:
         return minutes
     return min(minutes, max((exam.due_date - start) // _MINUTE, 0))

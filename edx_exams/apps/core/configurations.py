@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 
 from edx_exams.apps.core.data import CourseExamConfigurationData
 from edx_exams.apps.core.exams import replace_for_provider
-from edx_exams.apps.core.exceptions import UnknownProvider
+from edx_exams.apps.core.exceptions import NoProvider, UnknownProvider
 from edx_exams.apps.core.models import CourseExamConfiguration, Exam, ProctoringProvider, User
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
 
@@ -20,6 +20,26 @@ def get_course_exam_configuration_by_course_id(course_id: str) -> CourseExamConf
         configuration.allow_opt_out,
         configuration.escalation_email,
     )
+
+
+def get_configuration(course_id: str) -> CourseExamConfiguration | None:
+    """Return the course's configuration with its provider; None if it has none. One statement."""
+    return _configurations(course_id=course_id).first()
+
+
+@write_transaction
+def set_escalation_email(course_id: str, escalation_email: str | None) -> None:
+    """
+    Name the address that the course's learners write to.
+
+    :raises NoProvider: an address without a provider would reach nobody
+    """
+    configuration = lock_configuration(course_id)
+    if configuration.provider_id is None and escalation_email is not None:
+        message = "A course without a proctoring provider has no escalation address."
+        raise NoProvider(message)
+    configuration.escalation_email = escalation_email
+    configuration.save(update_fields=["escalation_email", "modified"])
 
 
 def get_escalation_email(exam_id: int) -> str | None:

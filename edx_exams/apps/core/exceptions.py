@@ -75,6 +75,12 @@ class TooManyReports(ExamBaseException):
     http_status = 429
 
 
+class NothingToReset(ExamBaseException):
+    """No attempt of this learner at this exam."""
+
+    http_status: ClassVar[int] = 404
+
+
 class LearnerDoesNotExist(ExamBaseException):
     """Nobody has this user id."""
 
@@ -136,6 +142,12 @@ class InvalidCourseId(ExamBaseException):
 
 class UnknownAction(ExamBaseException):
     """An action that this caller does not have."""
+
+
+class NoProvider(ExamBaseException):
+    """The course has no proctoring provider."""
+
+    field = "proctoring_escalation_email"
 
 
 class UnknownProvider(ExamBaseException):

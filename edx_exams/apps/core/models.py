@@ -13,6 +13,7 @@ from model_utils.models import TimeStampedModel
 from simple_history.models import HistoricalRecords
 
 from edx_exams.apps.core import searches  # noqa: F401  (registers its lookups)
+from edx_exams.apps.core.allowance_types import AllowanceType
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 
@@ -223,14 +224,19 @@ class CourseExamConfiguration(TimeStampedModel):
 
 class StudentAllowance(TimeStampedModel):
     """
-    Extra time of a learner for an exam.
+    An allowance of a learner for an exam: extra time, by minutes or a multiplier of the limit, and a review exception.
 
-    .. no_pii:
+    Where there is a multiplier, it counts; the minutes beside it are what it gave when it was written, for readers that
+    know no multiplier. `clock.extra_minutes` says what an allowance gives.
+
+    .. no_pii: `review_policy_exception` is the course team's instruction to the proctor.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE)
     extra_time_mins = models.PositiveIntegerField()
+    time_multiplier = models.DecimalField(max_digits=4, decimal_places=2, null=True, blank=True)
+    review_policy_exception = models.TextField(null=True, blank=True)
 
     class Meta:
         db_table = "exams_studentallowance"
@@ -238,7 +244,33 @@ class StudentAllowance(TimeStampedModel):
         unique_together = (("user", "exam"),)
 
     def __str__(self) -> str:
-        return f"{self.extra_time_mins} extra minutes"
+        return ", ".join(f"{kind}: {self.value_of(kind)}" for kind in self.types)
+
+    @property
+    def gives_time(self) -> bool:
+        """Tell whether this is an allowance of time; a row of no minutes may hold a review exception alone."""
+        return bool(self.extra_time_mins) or self.time_multiplier is not None or self.review_policy_exception is None
+
+    @property
+    def types(self) -> tuple[AllowanceType, ...]:
+        """The kinds of allowances that this row holds."""
+        kinds = []
+        if self.gives_time:
+            has_multiplier = self.time_multiplier is not None
+            kinds.append(AllowanceType.TIME_MULTIPLIER if has_multiplier else AllowanceType.ADDITIONAL_TIME)
+        if self.review_policy_exception is not None:
+            kinds.append(AllowanceType.REVIEW_POLICY_EXCEPTION)
+        return tuple(kinds)
+
+    def value_of(self, kind: AllowanceType) -> str:
+        """Return the value of a kind as text: minutes, a multiplier, or the exception's words."""
+        match kind:
+            case AllowanceType.ADDITIONAL_TIME:
+                return str(self.extra_time_mins)
+            case AllowanceType.TIME_MULTIPLIER:
+                return str(self.time_multiplier)
+            case AllowanceType.REVIEW_POLICY_EXCEPTION:
+                return self.review_policy_exception or ""
 
 
 class EmailKind(models.TextChoices):

@@ -344,8 +344,10 @@ def _hand_over(old: User, new: User) -> None:
             allowance.user = new
             allowance.save(update_fields=["user", "modified"])
             continue
-        other.extra_time_mins = max(other.extra_time_mins, allowance.extra_time_mins)
-        other.save(update_fields=["extra_time_mins", "modified"])
+        if allowance.extra_time_mins > other.extra_time_mins:  # of a multiplier: what it gave when it was written
+            other.extra_time_mins, other.time_multiplier = allowance.extra_time_mins, allowance.time_multiplier
+        other.review_policy_exception = other.review_policy_exception or allowance.review_policy_exception
+        other.save(update_fields=["extra_time_mins", "time_multiplier", "review_policy_exception", "modified"])
         allowance.delete()
 
 

@@ -10,9 +10,11 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from edx_exams.apps.core import opaque_keys
+from edx_exams.apps.core.clock import extra_minutes
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES
+from edx_exams.apps.core.models import StudentAllowance
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
@@ -229,10 +231,14 @@ class AllowanceSerializer(Data):
     id = serializers.IntegerField()
     exam_id = serializers.IntegerField()
     user_id = serializers.IntegerField()
-    extra_time_mins = serializers.IntegerField()
+    extra_time_mins = serializers.SerializerMethodField(help_text="Minutes that the allowance gives now.")
     username = serializers.CharField(source="user.username")
     exam_name = serializers.CharField(source="exam.exam_name")
     email = serializers.CharField(source="user.email", allow_blank=True)
+
+    def get_extra_time_mins(self, allowance: StudentAllowance) -> int:
+        """Return the minutes that the allowance gives now; a multiplier follows the exam's limit."""
+        return extra_minutes(allowance, allowance.exam.time_limit_mins)
 
 
 class ExtraTimeSerializer(Data):

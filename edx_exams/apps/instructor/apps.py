@@ -1,0 +1,14 @@
+"""The instructor app."""
+
+from django.apps import AppConfig
+
+
+class InstructorConfig(AppConfig):
+    """
+    The API of the platform's instructor dashboard, for courses whose exams are here.
+
+    Thin: it speaks the dashboard's shapes, and asks core. It must not grow rules of its own.
+    """
+
+    name = "edx_exams.apps.instructor"
+    label = "instructor"

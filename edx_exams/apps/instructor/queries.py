@@ -1,0 +1,158 @@
+"""
+The lists of the dashboard: searched, sorted and cut by the database.
+
+An unknown ordering is ignored; ties are broken by id.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, override
+
+from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
+
+from edx_exams.apps.core.allowance_types import AllowanceType
+from edx_exams.apps.core.exam_types import PRACTICE_TYPES
+from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance
+
+#: The dashboard's three types of exams, and ours that each stands for.
+EXAM_TYPES: Final[Mapping[str, frozenset[str]]] = {
+    "practice": PRACTICE_TYPES,
+    "proctored": frozenset({"proctored"}),
+    "timed": frozenset({"timed"}),
+}
+
+_TYPE_SHOWN: Final = Case(
+    When(exam__exam_type__in=sorted(PRACTICE_TYPES), then=Value("practice")), default=F("exam__exam_type")
+)
+_PEOPLE: Final = {
+    "username": F("user__username"),
+    "user.username": F("user__username"),
+    "email": F("user__email"),
+    "user.email": F("user__email"),
+    "exam_name": F("exam__exam_name"),
+    "proctored_exam.exam_name": F("exam__exam_name"),
+}
+#: Orderings of attempts by name. `ready_to_resume` is the same for all: its order is that of the ids.
+ATTEMPT_ORDERINGS: Final[Mapping[str, Combinable]] = {
+    **_PEOPLE,
+    "time_limit": F("exam__time_limit_mins"),
+    "proctored_exam.time_limit_mins": F("exam__time_limit_mins"),
+    "allowed_time_limit_mins": F("allowed_time_limit_mins"),
+    "type": _TYPE_SHOWN,
+    "exam_type": _TYPE_SHOWN,
+    "started_at": F("start_time"),
+    "start_time": F("start_time"),
+    "completed_at": F("end_time"),
+    "end_time": F("end_time"),
+    "status": F("status"),
+    "ready_to_resume": Value(False),
+}
+
+
+def exams_of_type(exams: QuerySet[Exam], wanted: str | None) -> QuerySet[Exam]:
+    """Keep the exams of one of the dashboard's types; none for an unknown type, all without one."""
+    if wanted is None:
+        return exams.select_related("provider")
+    return exams.filter(exam_type__in=sorted(EXAM_TYPES.get(wanted, ()))).select_related("provider")
+
+
+def search_attempts(attempts: QuerySet[ExamAttempt], *, search: str, ordering: str) -> QuerySet[ExamAttempt]:
+    """Select the attempts whose learner has the text in username or e-mail address, newest first by default."""
+    if search:
+        attempts = attempts.filter(_person_contains(search))
+    attempts = attempts.select_related("user", "exam")
+    column = ATTEMPT_ORDERINGS.get(ordering.removeprefix("-"))
+    if column is None:
+        return attempts.order_by("-created", "-pk")
+    if ordering.startswith("-"):
+        return attempts.order_by(column.desc(), "-pk")
+    return attempts.order_by(column.asc(), "pk")
+
+
+def _person_contains(text: str) -> Q:
+    return Q(user__username__icontains=text) | Q(user__email__icontains=text)
+
+
+def _text(expression: Combinable) -> Cast:
+    """Make text of an expression: both halves of the list of allowances are sorted together."""
+    return Cast(expression, output_field=CharField(max_length=255))
+
+
+_HAS_REVIEW_EXCEPTION: Final = Q(review_policy_exception__isnull=False)
+#: A row of no minutes that holds a review exception was made for the exception alone.
+_HAS_TIME: Final = Q(extra_time_mins__gt=0) | Q(time_multiplier__isnull=False) | Q(review_policy_exception=None)
+_TIME_TYPE: Final = Case(
+    When(time_multiplier=None, then=Value(AllowanceType.ADDITIONAL_TIME.value)),
+    default=Value(AllowanceType.TIME_MULTIPLIER.value),
+    output_field=CharField(max_length=32),
+)
+_REVIEW_TYPE: Final = Value(AllowanceType.REVIEW_POLICY_EXCEPTION.value, output_field=CharField(max_length=32))
+_TIME_VALUE: Final = Case(
+    When(time_multiplier=None, then=_text(F("extra_time_mins"))), default=_text(F("time_multiplier"))
+)
+
+
+class AllowanceRow(NamedTuple):
+    """
+    One line of the dashboard's list of allowances.
+
+    :param row_id: of a review exception the negative of the allowance's id
+    """
+
+    row_id: int
+    allowance: StudentAllowance
+    allowance_type: AllowanceType
+
+    @property
+    def value(self) -> str:
+        """The value as text: minutes, multiplier, or the exception's words."""
+        return self.allowance.value_of(self.allowance_type)
+
+
+class AllowanceRows(Sequence[AllowanceRow]):
+    """
+    Allowances of a course's active exams as the dashboard lists them: one row for time, one for a review exception.
+
+    Costs one statement for its length, and two for a slice, whatever their size.
+    """
+
+    def __init__(self, course_id: str, *, search: str, ordering: str) -> None:
+        allowances = StudentAllowance.objects.filter(exam__course_id=course_id, exam__is_active=True)
+        if search:
+            allowances = allowances.filter(_person_contains(search))
+        column = ordering.removeprefix("-")
+        columns = ("row_id", "row_type", "sort_key")
+        time = allowances.filter(_HAS_TIME).annotate(
+            row_id=F("pk"), row_type=_TIME_TYPE, sort_key=_sort_key(column, _TIME_TYPE, _TIME_VALUE)
+        )
+        reviews = allowances.filter(_HAS_REVIEW_EXCEPTION).annotate(
+            row_id=-F("pk"),
+            row_type=_REVIEW_TYPE,
+            sort_key=_sort_key(column, _REVIEW_TYPE, F("review_policy_exception")),
+        )
+        sign = "-" if ordering.startswith("-") else ""
+        rows = time.values_list(*columns).union(reviews.values_list(*columns), all=True)
+        self._rows = rows.order_by(f"{sign}sort_key", f"{sign}row_id")
+
+    @override
+    def __len__(self) -> int:
+        return self._rows.count()
+
+    @override
+    def __getitem__(self, place: Any) -> Any:
+        rows = list(self._rows[place])
+        allowances = StudentAllowance.objects.select_related("user", "exam__provider").in_bulk(
+            {abs(row_id) for row_id, _, _ in rows}
+        )
+        return [
+            AllowanceRow(row_id, allowances[abs(row_id)], AllowanceType(row_type))
+            for row_id, row_type, _ in rows
+            if abs(row_id) in allowances  # one may be gone since
+        ]
+
+
+def _sort_key(column: str, row_type: Combinable, value: Combinable) -> Cast:
+    """Choose what a list of allowances is sorted by."""
+    own = {"allowance_type": row_type, "key": row_type, "value": value}
+    return _text({**_PEOPLE, **own}.get(column, Value("")))

@@ -1,0 +1,67 @@
+"""Attempts of a course, and their reset."""
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.response import Response
+
+from edx_exams.apps.api.schema import refusals
+from edx_exams.apps.api.views import AuthenticatedRequest
+from edx_exams.apps.core.api import Selection, get_exam_attempts, reset_attempts_of, select_attempts
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.instructor import serializers
+from edx_exams.apps.instructor.pagination import page_of
+from edx_exams.apps.instructor.queries import search_attempts
+from edx_exams.apps.instructor.views.base import InstructorAPIView
+
+
+class _Attempts(InstructorAPIView):
+    """A list of attempts in pages."""
+
+    def page(self, request: AuthenticatedRequest, attempts: QuerySet[ExamAttempt]) -> Response:
+        """Answer with the page that the query asks for."""
+        query = self.validated(serializers.ListQuerySerializer(data=request.query_params.dict()))
+        found = search_attempts(attempts, search=query["search"], ordering=query["ordering"])
+        return page_of(found, serializers.DashboardAttemptSerializer, request, self)
+
+
+class CourseAttempts(_Attempts):
+    """The attempts of a course, of retired instances of its exams too."""
+
+    @extend_schema(
+        operation_id="instructor_list_course_attempts",
+        parameters=[serializers.ListQuerySerializer],
+        responses={200: serializers.AttemptsPageSerializer, **refusals(404)},
+    )
+    def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
+        """List the attempts of the course, newest first."""
+        return self.page(request, select_attempts(Selection(course_id)))
+
+
+class ExamAttempts(_Attempts):
+    """The attempts of an exam: of this instance, not of its others."""
+
+    @extend_schema(
+        operation_id="instructor_list_exam_attempts",
+        parameters=[serializers.ListQuerySerializer],
+        responses={200: serializers.AttemptsPageSerializer, **refusals(404)},
+    )
+    def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
+        """List the attempts of the exam, newest first."""
+        return self.page(request, get_exam_attempts(self.exam_of_course(course_id, exam_id).pk))
+
+
+class ResetAttempts(InstructorAPIView):
+    """A learner's attempts of an exam, to be reset."""
+
+    @extend_schema(
+        operation_id="instructor_reset_attempts",
+        request=None,
+        responses={200: serializers.ResetSerializer, **refusals(404)},
+    )
+    def post(self, request: AuthenticatedRequest, course_id: str, exam_id: str, username: str) -> Response:
+        """Reset the learner's attempts of the exam, so that the learner can begin again."""
+        exam = self.exam_of_course(course_id, exam_id)
+        reset_attempts_of(username, exam, requesting_user=request.user)
+        message = _("The exam attempt of {username} was reset.").format(username=username)
+        return Response({"success": True, "message": message})

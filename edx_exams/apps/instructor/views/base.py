@@ -1,0 +1,77 @@
+"""The base of the views of this API."""
+
+from typing import Any, override
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+from django.utils.module_loading import import_string
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from edx_exams.apps.api.permissions import IsAuthenticated, IsCourseStaff
+from edx_exams.apps.api.views import ExamsAPIView, or_404
+from edx_exams.apps.core import opaque_keys
+from edx_exams.apps.core.api import get_course_exam_by_id
+from edx_exams.apps.core.models import Exam
+from edx_exams.apps.instructor.authentication import InstructorAuthentication
+
+
+class ForwardedResponse(Exception):
+    """The answer of another service for a course whose exams are there."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        super().__init__()
+        self.response = response
+
+
+class DashboardSchema(AutoSchema):
+    """OpenAPI description of these views: the ways to authenticate are the API's, described with it."""
+
+    @override
+    def get_auth(self) -> list[dict[str, Any]]:
+        return []
+
+
+class InstructorAPIView(ExamsAPIView):
+    """
+    A view of a course that this service has, for staff of the course.
+
+    A call about any other course is passed on for whoever is authenticated: its permissions are the other service's.
+    """
+
+    schema = DashboardSchema()
+    authentication_classes = (InstructorAuthentication,)
+    permission_classes = (IsCourseStaff,)
+
+    @override
+    def check_permissions(self, request: Request) -> None:
+        course_id = self.kwargs["course_id"]
+        if not IsAuthenticated().has_permission(request, self):
+            self.permission_denied(request)
+        course_key = opaque_keys.course_key(course_id)
+        or_404(course_key, f"course {course_id}")
+        if settings.INSTRUCTOR_API_FORWARDER:
+            forward = import_string(settings.INSTRUCTOR_API_FORWARDER)
+            response = forward(request, str(course_key))
+            if response is not None:
+                raise ForwardedResponse(response)
+        super().check_permissions(request)
+
+    @override
+    def handle_exception(self, exc: Exception) -> Response:
+        """Shape a refusal: the dashboard shows `detail` in one place, and `error` in another."""
+        if isinstance(exc, ForwardedResponse):
+            return exc.response  # type: ignore[return-value]  # DRF passes on any response of Django's
+        response = super().handle_exception(exc)
+        if isinstance(response.data, dict) and "detail" in response.data:
+            response.data["error"] = response.data["detail"]
+        return response
+
+    def exam_of_course(self, course_id: str, exam_id: str) -> Exam:
+        """
+        Return the course's exam, active or not.
+
+        :raises NotFound: the course has none of this id
+        """
+        return or_404(get_course_exam_by_id(course_id, int(exam_id)), f"exam {exam_id} in {course_id}")
