@@ -30,7 +30,7 @@ PYTEST_ARGS ?=
 BENCHMARK_ARGS ?=
 UPGRADE ?= --upgrade
 # Compiled in this order, for each builds on those before it.
-REQUIREMENTS := bootstrap base sandbox test quality doc services production tutor
+REQUIREMENTS := bootstrap base sandbox test quality doc services production tutor translations
 
 ##@ Use it
 .PHONY: help run migrate shell static
@@ -209,11 +209,22 @@ db-shell: ## MySQL's shell on the service's database
 	@docker attach edx_exams.$*
 
 ##@ Translate
-.PHONY: gettext extract_translations compile_translations validate_translations
+.PHONY: gettext extract_translations pull_translations dummy_translations compile_translations validate_translations
+
+# Further arguments of atlas: make pull_translations OPENEDX_ATLAS_ARGS="--filter=ar,fr --revision=release/verawood"
+OPENEDX_ATLAS_ARGS ?=
 
 extract_translations: gettext $(call needs,base) ## collect the texts to translate in edx_exams/conf/locale/en
 	@mkdir -p edx_exams/conf/locale
 	@$(MANAGE) makemessages --locale en --add-location file --verbosity 0 $(NOT_TRANSLATED:%=--ignore %)
+
+pull_translations: gettext $(call needs,translations) ## get what translators wrote (OEP-58), and compile it
+	@$(BIN)atlas pull $(OPENEDX_ATLAS_ARGS) translations/edx-exams/edx_exams/conf/locale:edx_exams/conf/locale
+	@$(MAKE) --no-print-directory compile_translations
+
+dummy_translations: extract_translations $(call needs,translations) ## translations to test with: accented (eo), and from right to left (rtl)
+	@cd edx_exams && $(abspath $(BIN))/i18n_tool dummy
+	@$(MAKE) --no-print-directory compile_translations
 
 compile_translations: gettext $(call needs,base) ## turn translations (.po) into what the service reads (.mo)
 	@$(MANAGE) compilemessages --verbosity 0 $(NOT_TRANSLATED:%=--ignore %)

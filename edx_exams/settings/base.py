@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from corsheaders.defaults import default_headers
-from django.utils.translation import gettext_lazy as _
+from django.conf import global_settings
 
 from edx_exams.logs import logging_configuration
 from edx_exams.settings import development
+from edx_exams.settings.languages import available_languages, bidirectional
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -105,8 +106,10 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en-us"
-LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [PROJECT_ROOT / "conf" / "locale"]
+#: English, and each language of which there are compiled translations.
+LANGUAGES = available_languages(LOCALE_PATHS[0])
+LANGUAGES_BIDI = bidirectional(global_settings.LANGUAGES_BIDI)
 LANGUAGE_COOKIE_NAME = "edx_exams_language"
 TIME_ZONE = "UTC"
 USE_I18N = True

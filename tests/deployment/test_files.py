@@ -1,6 +1,5 @@
 """Dockerfile, compose file, scripts, and the settings' example."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,11 +8,10 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from jwt.algorithms import RSAAlgorithm
+
+from tests.deployment.example import EXAMPLE, example, filled_in
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-EXAMPLE: Final = REPOSITORY / "docs" / "how-tos" / "edx_exams.example.yml"
 BIN: Final = REPOSITORY / ".venv" / "bin"
 SCRIPTS: Final = ("provision-edx-exams.sh", "local-provision-edx-exams.sh", "scripts/provision-lms")
 
@@ -104,32 +102,13 @@ def started(settings: dict[str, Any], tmp_path: Path) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def filled_in(value: Any, name: str = "") -> Any:
-    """Replace the example's placeholders as an operator would."""
-    match value:
-        case dict():
-            return {key: filled_in(inner, key) for key, inner in value.items()}
-        case list():
-            return [filled_in(inner, name) for inner in value]
-        case "SET-ME-PLEASE" if "JWK" in name:
-            key = RSAAlgorithm.to_jwk(generate_private_key(65537, 2048), as_dict=True)
-            public = {"kid": "key", "kty": "RSA", "n": key["n"], "e": key["e"]}
-            return json.dumps({"keys": [public]} if name.endswith("SET") else key | {"kid": "key"})
-        case "SET-ME-PLEASE":
-            return "k7Qw2ZrT9uVxY4bNcE6gHjLmP8sDfA3e"
-        case _:
-            return value
-
-
 def test_the_example_starts_once_it_is_filled_in(tmp_path: Path) -> None:
-    example = yaml.safe_load(EXAMPLE.read_text())
-    done = started(filled_in(example), tmp_path)
+    done = started(filled_in(example()), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_each_placeholder_of_the_example_keeps_the_service_from_starting(tmp_path: Path) -> None:
-    example = yaml.safe_load(EXAMPLE.read_text())
-    done = started(example, tmp_path)
+    done = started(example(), tmp_path)
     assert done.returncode != 0
     for name in (
         "SECRET_KEY",
