@@ -61,15 +61,19 @@ class Succession:
         return self.database.alias
 
 
-@pytest.fixture(scope="module", params=["MariaDB", "SQLite"])
+@pytest.fixture(scope="module", params=["MariaDB", "MariaDB, utf8mb3", "SQLite"])
 def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MakeDatabase:
     """Makes a database by name, on each kind of server in turn: empty, or (``old…``) loaded from a dump."""
 
     def on_server(name: str) -> Database:
         server: MariaDB = request.getfixturevalue("mariadb")
         server.create_database(name)
+        dump = (DUMPS / "old-mysql.sql").read_text(encoding="utf-8")
+        if "utf8mb3" in request.param:
+            server.execute(f"ALTER DATABASE `{name}` CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci")
+            dump = in_utf8mb3(dump)
         if name.startswith("old"):
-            server.execute((DUMPS / "old-mysql.sql").read_text(encoding="utf-8"), name)
+            server.execute(dump, name)
         return on_mariadb(server, name)
 
     def in_file(name: str) -> Database:
@@ -78,7 +82,12 @@ def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             load_sqlite(file, DUMPS / "old-sqlite.sql")
         return on_sqlite(file)
 
-    return on_server if request.param == "MariaDB" else in_file
+    return in_file if request.param == "SQLite" else on_server
+
+
+def in_utf8mb3(dump: str) -> str:
+    """The dump of a database whose tables are utf8mb3, as those of long ago are."""
+    return re.sub(r"CHARSET=utf8mb4 COLLATE=\w+", "CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci", dump)
 
 
 @pytest.fixture(scope="module")
@@ -385,3 +394,51 @@ def test_old_user_ids_as_text_become_native(mariadb: MariaDB, service_on: Servic
         service.expect(Call("GET", "providers", Person("newcomer", lms_user_id=4711)), 200)
         assert User.objects.using(database.alias).get(username="newcomer").anonymous_user_id not in ids.values()
     assert "No migrations to apply" in database.migrate()
+
+
+def test_old_tables_learn_every_character_and_keep_their_rows(mariadb: MariaDB) -> None:
+    mariadb.create_database("old_utf8mb3")
+    mariadb.execute("ALTER DATABASE old_utf8mb3 CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci")
+    mariadb.execute(in_utf8mb3((DUMPS / "old-mysql.sql").read_text(encoding="utf-8")), "old_utf8mb3")
+    database = on_mariadb(mariadb, "old_utf8mb3")
+    database.migrate()
+    assert "edx_exams.W050" in database.manage("check", "--database", "default").stderr
+    with database.connected():
+        known = columns(database.alias)
+        before = rows(database.alias, known)
+        planned = database.manage("convert_to_utf8mb4", "--dry-run").stdout
+        assert planned.count("ALTER TABLE") > 30
+        assert "edx_exams.W050" in database.manage("check", "--database", "default").stderr
+        done = database.manage("convert_to_utf8mb4").stdout
+        assert done.splitlines()[-1].endswith("tables converted")
+        assert not changed(before, rows(database.alias, known))
+        User.objects.using(database.alias).filter(pk=1).update(full_name="Ada \U0001f600")
+        assert User.objects.using(database.alias).get(pk=1).full_name == "Ada \U0001f600"
+    assert database.manage("convert_to_utf8mb4").stdout == "0 tables converted\n"
+    assert "edx_exams.W050" not in database.manage("check", "--database", "default").stderr
+    exact = mariadb.execute(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'old_utf8mb3'"
+        " AND table_name = 'core_user' AND column_name = 'username' AND collation_name = 'utf8mb4_bin'"
+    )
+    assert exact.strip() == "1"
+
+
+def test_rows_that_only_trailing_blanks_tell_apart_stop_the_migration(mariadb: MariaDB) -> None:
+    """Collations that do not pad allow them, as MySQL 8's default does; `utf8mb4_bin` takes them for the same."""
+    mariadb.create_database("old_blanks")
+    mariadb.execute((DUMPS / "old-mysql.sql").read_text(encoding="utf-8"), "old_blanks")
+    mariadb.execute(
+        """
+        ALTER TABLE core_user MODIFY username varchar(150) CHARACTER SET utf8mb4
+            COLLATE utf8mb4_unicode_nopad_ci NOT NULL;
+        UPDATE core_user SET username = 'bob' WHERE id = 2;
+        UPDATE core_user SET username = 'bob ' WHERE id = 3;
+        """,
+        "old_blanks",
+    )
+    database = on_mariadb(mariadb, "old_blanks")
+    refused = database.manage("migrate", "--no-color")
+    assert refused.returncode != 0
+    assert "core_user differ by blanks at the end of username alone: ids 2,3." in refused.stderr
+    mariadb.execute("UPDATE core_user SET username = 'bob2' WHERE id = 3", "old_blanks")
+    database.migrate()

@@ -51,6 +51,8 @@ _OF_BODIES: Final = (400, 413, 415)
 _OF_QUERIES: Final = (400,)
 #: A path parameter may have a value that makes another path of it.
 _OF_PARAMETERS: Final = (404,)
+#: A key in a path may begin or end with white space.
+_OF_KEYS: Final = (400,)
 
 
 def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwargs: Any) -> dict[str, Any]:
@@ -61,7 +63,8 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
             of_bodies = () if method == "get" else _OF_BODIES
             of_queries = _OF_QUERIES if any(p["in"] == "query" for p in operation.get("parameters", ())) else ()
             of_parameters = _OF_PARAMETERS if "{" in path else ()
-            for status in {*_ALWAYS, *of_bodies, *of_queries, *of_parameters, *of_its_own}:
+            of_keys = _OF_KEYS if "{course_id}" in path else ()
+            for status in {*_ALWAYS, *of_bodies, *of_queries, *of_parameters, *of_keys, *of_its_own}:
                 if not _is_described(operation["responses"].get(str(status), {})):
                     operation["responses"][str(status)] = _refusal(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))

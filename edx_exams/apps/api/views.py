@@ -3,12 +3,13 @@
 from typing import Any, override
 
 from django.db import transaction
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from edx_exams.apps.api.permissions import IsAuthenticated
+from edx_exams.apps.core.limits import has_outer_blanks
 from edx_exams.apps.core.models import User
 
 
@@ -49,6 +50,10 @@ class ExamsAPIView(APIView):
         if method not in self.http_method_names or not hasattr(self, method):
             self.http_method_not_allowed(request, *args, **kwargs)
         super().initial(request, *args, **kwargs)
+        for name in ("course_id", "content_id"):
+            if has_outer_blanks(kwargs.get(name, "")):
+                message = f"The {name} in the path begins or ends with white space."
+                raise ParseError(message)
 
     @staticmethod
     def validated(serializer: BaseSerializer[Any]) -> Any:

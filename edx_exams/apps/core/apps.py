@@ -35,7 +35,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and the connections' settings."""
-        from edx_exams.apps.core import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
+        from edx_exams.apps.core import checks, database_checks  # noqa: F401, PLC0415  (register themselves)
 
         quieten_libraries()
         connection_created.connect(_tune_connection, dispatch_uid="edx_exams.core.tune_connection")

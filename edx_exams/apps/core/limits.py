@@ -44,3 +44,8 @@ def is_storable(value: object, field: "models.Field[Any, Any]") -> bool:
 def concrete_field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     """Return a model's field of its own, by a name that is known at run time alone."""
     return next(field for field in model._meta.concrete_fields if field.name == name)
+
+
+def has_outer_blanks(text: str) -> bool:
+    """Return True for text that begins or ends with white space: MySQL takes `a` and `a ` for the same identifier."""
+    return text != text.strip()

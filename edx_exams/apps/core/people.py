@@ -20,7 +20,7 @@ from social_django.models import UserSocialAuth
 
 from edx_exams.apps.core.characters import storable, without_surrogates
 from edx_exams.apps.core.exceptions import DatabaseBusy, PersonRefused
-from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, is_storable
+from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, has_outer_blanks, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.prepared import Prepared
 from edx_exams.apps.core.transactions import lock_users, write_transaction
@@ -106,7 +106,7 @@ def username_fault(username: str, *, may_be_aside: bool = False) -> str | None:
     """
     if not username or not is_storable(username, User._meta.get_field("username")):
         return "it is empty, too long, or holds what is no text"
-    if username != username.strip():
+    if has_outer_blanks(username):
         return "it begins or ends with white space"
     if ASIDE_MARK in username and not may_be_aside:
         return f"it holds “{ASIDE_MARK}”"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from edx_exams.apps.core.exceptions import InvalidCourseRole
-from edx_exams.apps.core.limits import is_storable
+from edx_exams.apps.core.limits import has_outer_blanks, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, User
 
 #: Roles of the LMS whose holders work on a course's exams.
@@ -22,7 +22,7 @@ def grant_course_role(user: User, course_id: str, role: str) -> None:
     :param role: one of `COURSE_TEAM_ROLES`
     :raises InvalidCourseRole: the course's id cannot be stored
     """
-    if not is_storable(course_id, CourseStaffRole._meta.get_field("course_id")) or course_id != course_id.strip():
+    if not is_storable(course_id, CourseStaffRole._meta.get_field("course_id")) or has_outer_blanks(course_id):
         message = "The course id cannot be stored: it is too long, or begins or ends with white space."
         raise InvalidCourseRole(message)
     row = CourseStaffRole(user=user, course_id=course_id, role=role)

@@ -18,7 +18,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 
 from edx_exams.apps.core.exceptions import DatabaseBusy, InvalidCourseId
-from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, has_outer_blanks
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, User
 
 log = logging.getLogger(__name__)
@@ -125,8 +125,11 @@ def lock_configuration(course_id: str) -> CourseExamConfiguration:
 
     :raises InvalidCourseId: some databases would refuse to keep this, others would not
     """
-    if len(course_id) > MAX_IDENTIFIER_LENGTH or not course_id.isprintable():
-        message = f"A course id is of at most {MAX_IDENTIFIER_LENGTH} characters, all of which can be seen."
+    if len(course_id) > MAX_IDENTIFIER_LENGTH or not course_id.isprintable() or has_outer_blanks(course_id):
+        message = (
+            f"A course id is of at most {MAX_IDENTIFIER_LENGTH} characters, all of which can be seen, "
+            "and neither begins nor ends with white space."
+        )
         raise InvalidCourseId(message)
     upsert([CourseExamConfiguration(course_id=course_id)], unique=("course_id",), update=("course_id",))
     return CourseExamConfiguration.objects.select_for_update().get(course_id=course_id)

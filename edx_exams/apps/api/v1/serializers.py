@@ -2,7 +2,7 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any, Final, override
+from typing import Any, ClassVar, Final, override
 
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
@@ -13,7 +13,7 @@ from edx_exams.apps.core import opaque_keys
 from edx_exams.apps.core.clock import extra_minutes
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
-from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES
+from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, has_outer_blanks
 from edx_exams.apps.core.models import StudentAllowance
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
@@ -61,6 +61,22 @@ class TextField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+class IdentifierField(TextField):
+    """Text that identifies: taken as it is. White space around it is refused, for databases disagree about it."""
+
+    default_error_messages: ClassVar = {"outer_blanks": "This begins or ends with white space."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    @override
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if has_outer_blanks(text):
+            self.fail("outer_blanks")
+        return text
+
+
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": MAX_MINUTES})
 class MinutesField(serializers.DecimalField):
     """Minutes. Fractions are rounded up: nobody gets less than was meant."""
@@ -98,7 +114,7 @@ class ExamSerializer(Data):
     id = serializers.IntegerField(read_only=True)
     exam_name = TextField(max_length=MAX_NAME_LENGTH, trim_whitespace=False)
     course_id = serializers.CharField(read_only=True)
-    content_id = TextField(max_length=MAX_IDENTIFIER_LENGTH)
+    content_id = IdentifierField(max_length=MAX_IDENTIFIER_LENGTH)
     time_limit_mins = serializers.IntegerField(min_value=0, max_value=MAX_MINUTES)
     due_date = ZonedDateTimeField(allow_null=True)
     exam_type = serializers.ChoiceField(
@@ -124,7 +140,7 @@ class ExamSerializer(Data):
 class ConfigurationSerializer(Data):
     """The exam configuration of a course."""
 
-    provider = TextField(allow_null=True, max_length=255)
+    provider = IdentifierField(allow_null=True, max_length=255)
     escalation_email = serializers.EmailField(allow_null=True, max_length=254)
 
     @override
@@ -244,7 +260,7 @@ class AllowanceSerializer(Data):
 class ExtraTimeSerializer(Data):
     """Extra time for a learner, named by username or e-mail address."""
 
-    username = TextField(required=False, allow_null=True, allow_blank=True, max_length=150)
+    username = IdentifierField(required=False, allow_null=True, allow_blank=True, max_length=150)
     email = TextField(required=False, allow_null=True, allow_blank=True, max_length=254)
     exam_id = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
     extra_time_mins = MinutesField(help_text="Minutes; fractions are rounded up.")
