@@ -104,7 +104,9 @@ def test_what_was_pushed_is_what_is_read(as_course_team: APIClient) -> None:
     ("field", "value", "stored"),
     [
         ("exam_name", " Final ", " Final "),
+        ("exam_name", "\u3000Final\u00a0", "\u3000Final\u00a0"),
         ("time_limit_mins", 0, 0),
+        ("time_limit_mins", 525_600, 525_600),
         ("due_date", None, None),
         ("due_date", "2098-01-02T03:04:05+05:30", datetime(2098, 1, 1, 21, 34, 5, tzinfo=UTC)),
         ("due_date", "2098-01-02T03:04:05.678Z", datetime(2098, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)),
@@ -253,6 +255,23 @@ def test_exams_of_ours_cannot_be_pushed_under_an_external_key(
     ExamFactory.create(course_id=course_id, content_id="x")
     with unchanged():
         assert_refused(push(as_course_team, course_id=course_id), 400)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("exam_name", blank) for blank in ("", " ", "\t\n", "\u00a0", "\u2003\u3000")),
+        ("time_limit_mins", 525_601),
+        ("time_limit_mins", -1),
+        ("time_limit_mins", True),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_and_named(
+    field: str, value: Any, as_course_team: APIClient, unchanged: Unchanged
+) -> None:
+    with unchanged():
+        said = assert_refused(push(as_course_team, exam_item(**{field: value})), 400, errors=True)
+        assert said["detail"].startswith(f"item 1 {field}: ")
 
 
 def test_content_named_twice_is_refused_and_the_second_one_is_named(
