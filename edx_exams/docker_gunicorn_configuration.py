@@ -1,6 +1,7 @@
 """How gunicorn serves in a container: `gunicorn -c edx_exams/docker_gunicorn_configuration.py edx_exams.wsgi`."""
 
 import os
+from typing import Any
 
 bind = "0.0.0.0:18740"
 #: Processes: two a core, as many as the container may use.
@@ -18,3 +19,11 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  (gunicorn makes a file of its own in 
 #: Requests are logged by the proxy in front, errors with the service's own lines.
 accesslog = None
 errorlog = "-"
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that has ended, where `/metrics` sums over processes."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client import multiprocess  # noqa: PLC0415  (counts in that directory from its import on)
+
+        multiprocess.mark_process_dead(worker.pid)

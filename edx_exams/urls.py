@@ -13,6 +13,7 @@ from edx_exams.apps.api.home import favicon, home
 from edx_exams.apps.api.probes import live, ready
 from edx_exams.apps.instructor.views.review_dashboard import ReviewDashboard
 from edx_exams.apps.lti.views.pages import browser_lock
+from edx_exams.monitoring import metrics_page
 
 admin.site.site_header = admin.site.site_title = "Special exams"
 
@@ -49,6 +50,7 @@ urlpatterns = [
     re_path(r"^live/?\Z", live, name="live"),
     re_path(r"^ready/?\Z", ready, name="ready"),
     re_path(r"^heartbeat/?\Z", ready, name="heartbeat"),
+    re_path(r"^metrics/?\Z", metrics_page, name="metrics"),
     re_path(r"^auto_auth/?\Z", auto_auth, name="auto-auth"),
     path("lti/", include("edx_exams.apps.lti.urls")),
     path("browser_lock", browser_lock),

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "edx_exams.monitoring.CountResponses",
     "edx_exams.middleware.NoStore",
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
     # Report to the back-ends of OPENEDX_TELEMETRY.
@@ -338,6 +339,9 @@ SIMPLE_HISTORY_DATE_INDEX = False
 
 # Monitoring: a list of back-ends of edx-django-utils (New Relic, Datadog, OpenTelemetry); none is installed by us.
 OPENEDX_TELEMETRY: list[str] = []
+
+#: `/metrics` for Prometheus.
+METRICS_ENABLED = False
 
 # Logs
 #: `openedx` (the ecosystem's line) or `json`.

@@ -36,6 +36,12 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and the connections' settings."""
         from edx_exams.apps.core import checks, database_checks  # noqa: F401, PLC0415  (register themselves)
+        from edx_exams.apps.core.metrics import attempts_left_over, register_gauge  # noqa: PLC0415  (needs the models)
 
         quieten_libraries()
+        register_gauge(
+            "edx_exams_attempts_left_over",
+            "Attempts whose time has been over for a minute: the sweep is late.",
+            attempts_left_over,
+        )
         connection_created.connect(_tune_connection, dispatch_uid="edx_exams.core.tune_connection")

@@ -58,6 +58,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "TOKEN_SIGNING.JWT_ISSUER": TEXT,
     "TOKEN_SIGNING.JWT_SUPPORTED_VERSION": TEXT,
     "TOKEN_SIGNING.JWT_SIGNING_ALGORITHM": one_of("RS256", "RS384", "RS512"),
+    "METRICS_ENABLED": FLAG,
     "LOGGING_FORMAT": one_of("openedx", "json"),
     "OPENEDX_TELEMETRY": list_of(TEXT),
 }

@@ -19,6 +19,7 @@ from django.db.models import Model
 
 from edx_exams.apps.core.exceptions import DatabaseBusy, InvalidCourseId
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, has_outer_blanks
+from edx_exams.apps.core.metrics import lock_waits
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, User
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def _run[R](body: Callable[[], R], name: str, *, durable: bool) -> R:
         except OperationalError as error:
             if is_nested or not is_transient(error):
                 raise
+            lock_waits.inc()
             log.warning("%s met another transaction (try %d of %d)", name, failures + 1, TRIES)
     raise DatabaseBusy
 

@@ -20,6 +20,7 @@ from edx_exams.apps.core.exceptions import (
     ExamIllegalStatusTransition,
 )
 from edx_exams.apps.core.history import save_with_history
+from edx_exams.apps.core.metrics import count_transition
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.core.owed_emails import owe_email
 from edx_exams.apps.core.owed_time import allowance_for, exam_for_start
@@ -209,6 +210,7 @@ def enter_status(
     if status not in ExamAttemptStatus.in_progress_statuses:
         fields += clock.end_pause(attempt, now)
     save_with_history(attempt, fields, by=by, reason=reason)
+    count_transition(status)
     if effects.event:
         announce(effects.event, attempt)
     if effects.email and mail:

@@ -15,6 +15,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
+from django.utils import timezone
 
 from edx_exams.apps.core.database_clock import DatabaseNow
 from edx_exams.apps.events.models import RelayLease
@@ -124,3 +125,9 @@ class Lease:
 
 def _end() -> CombinedExpression:
     return DatabaseNow() + timedelta(seconds=LEASE_SECONDS)
+
+
+def lease_seconds(name: str = OUTBOX) -> float:
+    """Return for how many seconds a relay still holds the lease, by this host's clock; 0 if none does."""
+    expires = RelayLease.objects.filter(name=name).values_list("expires", flat=True).first()
+    return max(0.0, (expires - timezone.now()).total_seconds()) if expires else 0.0

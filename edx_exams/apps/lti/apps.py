@@ -29,11 +29,18 @@ class LtiConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, the import of old registrations and the purge."""
         from edx_exams.apps.core.attempt_events import sweep_finished  # noqa: PLC0415  (needs the models)
+        from edx_exams.apps.core.metrics import register_gauge  # noqa: PLC0415  (needs the models)
         from edx_exams.apps.core.retirement import person_retired  # noqa: PLC0415  (needs the models)
         from edx_exams.apps.lti import checks  # noqa: F401, PLC0415  (registers itself; needs the models)
         from edx_exams.apps.lti.launches import purge  # noqa: PLC0415  (needs the models)
+        from edx_exams.apps.lti.models import tools_without_key_set  # noqa: PLC0415  (needs the models)
         from edx_exams.apps.lti.retirement import forget_launches  # noqa: PLC0415  (needs the models)
 
+        register_gauge(
+            "edx_exams_tools_without_key_set",
+            "Enabled proctoring tools whose key set could not be fetched at the last try.",
+            tools_without_key_set,
+        )
         post_migrate.connect(_import_lti_consumer, sender=self, dispatch_uid="edx_exams.lti.lti_consumer_import")
         person_retired.connect(forget_launches, dispatch_uid="edx_exams.lti.forget_launches")
         sweep_finished.connect(purge, dispatch_uid="edx_exams.lti.purge")

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -298,3 +299,9 @@ def tool_of_exam(exam: Exam) -> LtiTool | None:
 def enabled_tool(**which: Any) -> LtiTool | None:
     """The tool with these values, None if there is none or it is switched off."""
     return LtiTool.objects.filter(is_enabled=True, **which).first()
+
+
+def tools_without_key_set() -> int:
+    """Return how many enabled tools' key sets could not be fetched when it was tried last. One statement."""
+    tried = LtiTool.objects.filter(is_enabled=True, keyset_tried_at__isnull=False).exclude(keyset_url="")
+    return tried.exclude(keyset_fetched_at__gte=F("keyset_tried_at")).count()
