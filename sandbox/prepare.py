@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from sandbox import registration
+from sandbox.environment import this_sandbox
 from sandbox.lms.people import PEOPLE
 
 SETTINGS: Final = "sandbox.settings"
@@ -34,7 +35,9 @@ def register_tool() -> None:
     from edx_exams.apps.lti.models import LtiTool  # noqa: PLC0415
     from edx_exams.apps.lti.platform_keys import signing_key, store_key  # noqa: PLC0415
 
-    addresses = {
+    registered = {
+        # The sandbox's own exam pages ask for no extension, and are not made for a frame.
+        "extension_answers": this_sandbox().learning_mfe_url is None,
         "oidc_login_url": registration.tool_address(registration.LOGIN_PATH),
         "launch_url": registration.tool_address(registration.LAUNCH_PATH),
         "keyset_url": registration.tool_address(registration.KEY_SET_PATH),
@@ -42,9 +45,9 @@ def register_tool() -> None:
     with transaction.atomic():
         tool, _ = LtiTool.objects.update_or_create(
             client_id=registration.CLIENT_ID,
-            defaults=addresses,
+            defaults=registered,
             create_defaults={
-                **addresses,
+                **registered,
                 "name": registration.TOOL_NAME,
                 "config_id": registration.CONFIG_ID,
                 "deployment_id": registration.DEPLOYMENT_ID,

@@ -236,13 +236,13 @@ class Vendor:
 
 
 def register(name: str = "vendor", **fields: Any) -> Vendor:
-    """A tool that is known here by its PEM key."""
+    """A tool that is known here by its PEM key, with a browser extension, as those of the earlier service have."""
     key = rsa_key(name)
     tool = LtiTool.objects.create(
         name=name,
         oidc_login_url=f"https://{name}.example.com/login?tenant=7",
         launch_url=f"https://{name}.example.com/launch",
-        **({"public_key": pem_of(key)} | fields),
+        **({"public_key": pem_of(key), "extension_answers": True} | fields),
     )
     platform_keys.store_key(tool, rsa_key(f"platform for {name}"))
     return Vendor(tool, key)

@@ -32,7 +32,7 @@ SHOWN: Final = {
     "finished": "You have submitted your timed exam.",
     "never-taken": "Try a proctored exam",
     "course": "Course home",
-    "running": "Question",
+    "running": "Five books and a film",
 }
 
 

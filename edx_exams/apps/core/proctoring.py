@@ -72,6 +72,7 @@ def mark_ready(
     learner: User,
     *,
     record: Callable[[datetime], None] = lambda _: None,
+    reason: str = "ready, says the proctoring tool",
     now: datetime | None = None,
 ) -> None:
     """
@@ -84,7 +85,7 @@ def mark_ready(
     """
 
     def mark(locked: ExamAttempt, moment: datetime) -> None:
-        transit(locked, MARK_READY, by=learner, reason="ready, says the proctoring tool", now=moment)
+        transit(locked, MARK_READY, by=learner, reason=reason, now=moment)
         record(moment)
 
     act_on(attempt, mark, by=learner, now=now)

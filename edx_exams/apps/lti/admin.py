@@ -79,7 +79,7 @@ class LtiToolAdmin(BoundedSearchAdmin):
             _("As told by the vendor"),
             {"fields": ("oidc_login_url", "launch_url", "redirect_uris", "keyset_url", "public_key")},
         ),
-        (_("Here"), {"fields": ("name", "is_enabled", "client_id", "deployment_id", "config_id")}),
+        (_("Here"), {"fields": ("name", "is_enabled", "extension_answers", "client_id", "deployment_id", "config_id")}),
     )
 
     @admin.display(description=_("data sheet"))

@@ -147,6 +147,8 @@ def _import_row(row: _Row, using: str) -> LtiTool:
         keyset_url=row["lti_1p3_tool_keyset_url"],
         public_key=row["lti_1p3_tool_public_key"].replace("\\n", "\n"),
         is_enabled=bool(row.get("lti_1p3_proctoring_enabled", False)),
+        # The earlier service knew no other tools.
+        extension_answers=True,
     )
     if (problem := _conflict(tool, using)) is not None:
         raise _Unusable(problem)

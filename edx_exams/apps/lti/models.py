@@ -100,6 +100,12 @@ class LtiTool(models.Model):
         _("tool's public key"), blank=True, default="", help_text=_("RSA, PEM. Verifies beside the key set.")
     )
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    extension_answers = models.BooleanField(
+        _("its browser extension answers the learning interface"),
+        default=False,
+        db_default=False,
+        help_text=_("A tool without such an extension has the exam in a frame of ours, which answers in its place."),
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
     modified = models.DateTimeField(auto_now=True)
     # The key set as last fetched: in the database, so that every process has it and no restart loses it.

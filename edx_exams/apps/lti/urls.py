@@ -8,6 +8,7 @@ app_name = "lti"
 urlpatterns = [
     re_path(r"^start_proctoring/(?P<attempt_id>[0-9]{1,19})/?\Z", people.StartProctoring.as_view(), name="start"),
     re_path(r"^end_assessment/(?P<attempt_id>[0-9]{1,19})/?\Z", people.EndAssessment.as_view(), name="end"),
+    re_path(r"^exam_frame/(?P<attempt_id>[0-9]{1,19})/?\Z", browser.exam_in_frame, name="exam-frame"),
     re_path(
         r"^exam/(?P<exam_id>[0-9]{1,19})/instructor_tool/?\Z", people.InstructorTool.as_view(), name="instructor-tool"
     ),

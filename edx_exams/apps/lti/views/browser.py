@@ -5,14 +5,16 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from edx_exams.apps.core.limits import is_storable_text
-from edx_exams.apps.lti import addresses, launch_sessions, launches, tool_keys
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.statuses import ExamAttemptStatus
+from edx_exams.apps.lti import addresses, exam_frame, launch_sessions, launches, tool_keys
 from edx_exams.apps.lti.assertions import MAX_CLAIM_LENGTH, Refused, read_start_assessment
 from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.forms import UnsupportedForm, read_form
@@ -175,7 +177,23 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         log.warning("LtiStartAssessment refused: %s (LTI tool %s)", refusal.code, tool_id)
         return pages.refusal(request, str(refusal))
-    return pages.page(request, "ready", {"attempt": attempt, "url": launches.exam_url(attempt.exam)})
+    url = launches.exam_url(attempt.exam)
+    if tool.extension_answers:
+        return pages.page(request, "ready", {"attempt": attempt, "url": url})
+    return pages.exam_in_frame(request, attempt, url)
+
+
+@browser_endpoint
+@require_safe
+def exam_in_frame(request: HttpRequest, attempt_id: str) -> HttpResponse:
+    """The exam in our frame once more, in the browser in which its tool let it begin."""
+    attempt = ExamAttempt.objects.select_related("exam").filter(pk=exam_frame.framed_attempt_id(request) or 0).first()
+    if attempt is None or attempt.pk != int(attempt_id):
+        return pages.refusal(request, _("This exam was not begun in this browser. Open it in your course."), status=403)
+    url = launches.exam_url(attempt.exam)
+    if attempt.status not in ExamAttemptStatus.incomplete_statuses:
+        return HttpResponseRedirect(url)
+    return pages.exam_in_frame(request, attempt, url)
 
 
 def _sender(message: str) -> LtiTool:

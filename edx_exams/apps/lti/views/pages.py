@@ -6,9 +6,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.lti import exam_frame
 from edx_exams.apps.lti.middleware import forbid_framing, mark_as_tool_page, tool_page
 from edx_exams.apps.lti.views.failures import RETRY_AFTER
 
@@ -38,6 +41,27 @@ def confirm(request: HttpRequest, *, heading: str, detail: str, button: str) -> 
 def form_post(request: HttpRequest, url: str, fields: Mapping[str, str]) -> HttpResponse:
     """A form that sends itself, or is sent by its button: OAuth 2.0 Form Post Response Mode."""
     return page(request, "form_post", {"url": url, "fields": fields})
+
+
+def exam_in_frame(request: HttpRequest, attempt: ExamAttempt, url: str) -> HttpResponse:
+    """
+    Page that holds the exam in a frame, and answers the learning interface in place of an extension.
+
+    :param attempt: with its exam
+    :param url: of the exam in the learning MFE
+    """
+    origin = exam_frame.learning_origin()
+    address = reverse("lti:exam-frame", kwargs={"attempt_id": attempt.pk})
+    response = page(request, "exam_frame", {"attempt": attempt, "url": url, "origin": origin, "page": address})
+    # Links of the exam lead to the end of the assessment, which is ours.
+    response["Content-Security-Policy"] += f"; frame-src {origin} 'self'"
+    exam_frame.set_cookie(response, attempt)
+    return response
+
+
+def leave_frame(request: HttpRequest, url: str) -> HttpResponse:
+    """Page inside the frame above that leads the whole window on."""
+    return page(request, "leave_frame", {"url": url})
 
 
 def refusal(request: HttpRequest, detail: str, *, status: int = 400) -> HttpResponse:

@@ -19,11 +19,13 @@ from edx_exams.apps.core.api import (
     get_exam_by_id,
     is_course_staff,
     launch_tool,
+    mark_ready,
     submit_if_unfinished,
 )
+from edx_exams.apps.core.exam_types import PRACTICE_TYPES
 from edx_exams.apps.core.exceptions import ExamIllegalStatusTransition, ExamPermissionDenied, NotYourAttempt
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.lti import launch_sessions, launches, navigation
+from edx_exams.apps.lti import exam_frame, launch_sessions, launches, navigation
 from edx_exams.apps.lti.authentication import LaunchCookieAuthentication
 from edx_exams.apps.lti.exceptions import CannotLaunch, LaunchRefused, PrefetchRefused
 from edx_exams.apps.lti.forms import FormParser
@@ -128,8 +130,13 @@ class StartProctoring(AttemptLaunchView):
     def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Begin a launch of LtiStartProctoring."""
         attempt = _own_attempt(request, attempt_id)
-        tool = _tool_for(attempt.exam)
+        tool = tool_of_exam(attempt.exam)
         try:
+            if tool is None and attempt.exam.exam_type in PRACTICE_TYPES:
+                # Nobody watches over a rehearsal without a tool. The learning interface starts none that is not ready.
+                mark_ready(attempt, request.user, reason="ready: practice without a proctoring tool")
+                return HttpResponseRedirect(launches.exam_url(attempt.exam))
+            tool = _tool_for(attempt.exam)
             launch_tool(attempt, request.user)
         except ExamIllegalStatusTransition:
             raise LaunchRefused from None
@@ -151,7 +158,7 @@ class EndAssessment(AttemptLaunchView):
         tool = tool_of_exam(attempt.exam)
         if tool and launches.end_assessment_requested(attempt):
             return _redirect_to_tool(request, tool, MessageType.end_assessment, attempt.exam, attempt)
-        return HttpResponseRedirect(launches.exam_url(attempt.exam))
+        return _lead_on(request, launches.exam_url(attempt.exam), attempt)
 
 
 class InstructorTool(LaunchView):
@@ -223,9 +230,18 @@ def _redirect_to_tool(
     attempt: ExamAttempt | None = None,
 ) -> HttpResponse:
     session = launch_sessions.open_session(_http(request), request.user)
-    response = HttpResponseRedirect(launches.begin(session, request.user, tool, message_type, exam, attempt=attempt))
+    url = launches.begin(session, request.user, tool, message_type, exam, attempt=attempt)
+    response = _lead_on(request, url, attempt)
     launch_sessions.set_cookie(response, session)
     return response
+
+
+def _lead_on(request: AuthenticatedRequest, url: str, attempt: ExamAttempt | None) -> HttpResponse:
+    """Lead the browser on; from inside the frame in which we hold an exam, the whole window."""
+    http_request = _http(request)
+    if exam_frame.is_inside(http_request, attempt):
+        return pages.leave_frame(http_request, url)
+    return HttpResponseRedirect(url)
 
 
 def _http(request: Request) -> HttpRequest:
