@@ -15,6 +15,9 @@ pytestmark = pytest.mark.mfe
 
 MINUTES: Final = 10
 STEP_MILLISECONDS: Final = 5000
+# The exam with the attempt, the running attempt, the token for the content, and the timer's first poll.
+OPENING: Final = 4
+OPENING_SECONDS: Final = 20
 STEPS: Final = MINUTES * 60_000 // STEP_MILLISECONDS
 
 
@@ -24,6 +27,12 @@ def test_a_running_exams_page_asks_once_a_minute(sign_in: SignIn, campus: Campus
     learner = sign_in("Omar Haddad")
     learner.page.clock.install()
     learner.start_timed("timed")
+    learner.requests.clear()
+    learner.go_to("timed")
+    expect(learner.question()).to_be_visible()
+    learner.wait_until(lambda: len(learner.requests) >= OPENING, OPENING_SECONDS)
+    print(f"Opened: {[path for _, _, path in learner.requests]}")
+    assert len(learner.requests) == OPENING
     learner.requests.clear()
     for _ in range(STEPS):
         learner.page.clock.run_for(STEP_MILLISECONDS)
