@@ -236,6 +236,62 @@ def allowance_and_start(course: Course) -> list[str]:
 
 
 @scenario
+def limit_changed_and_start(course: Course) -> list[str]:
+    exam = course.exam()
+    attempts = [course.attempt(exam, course.learner()) for _ in range(10)]
+    longer = course.patch_exams(exam_body(exam.content_id, time_limit_mins=90))
+    answers = course.at_once(
+        [call for attempt in attempts for call in (act(attempt.learner, attempt, "start"), longer)]
+    )
+    minutes = Counter(row(attempt, course).allowed_time_limit_mins for attempt in attempts)
+    return unexpected(answers, {200: 20}) + ([] if minutes == {90: 10} else [f"minutes {dict(minutes)} and not 90"])
+
+
+@scenario
+def due_date_moved_later_and_start(course: Course) -> list[str]:
+    soon, later = (timezone.now() + timedelta(minutes=minutes) for minutes in (30.5, 200))
+    exam = course.exam(due_date=soon.isoformat())
+    attempts = [course.attempt(exam, course.learner()) for _ in range(10)]
+    change = course.patch_exams(exam_body(exam.content_id, due_date=later.isoformat()))
+    answers = course.at_once(
+        [call for attempt in attempts for call in (act(attempt.learner, attempt, "start"), change)]
+    )
+    minutes = Counter(row(attempt, course).allowed_time_limit_mins for attempt in attempts)
+    return unexpected(answers, {200: 20}) + ([] if minutes == {60: 10} else [f"minutes {dict(minutes)} and not 60"])
+
+
+@scenario
+def clients_zero_while_paused_and_granted(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    began = timezone.now() - timedelta(minutes=59, seconds=40)
+    # Two stages that no request of these can set: time that has passed, and a proctor's pause.
+    stored = ExamAttempt.objects.using(alias(course)).filter(pk=attempt.id)
+    stored.update(start_time=began, paused_at=timezone.now())
+    ExamAttempt.history.using(alias(course)).filter(id=attempt.id, start_time__isnull=False).update(start_time=began)
+    answers = course.at_once(
+        10 * [course.allow(attempt.learner, attempt.exam, 15), act(attempt.learner, attempt, "submit")]
+    )
+    after = row(attempt, course)
+    findings = unexpected(answers, {200: 20})
+    if (after.status, after.allowed_time_limit_mins) != ("started", 75):
+        findings.append(f"{after.status} with {after.allowed_time_limit_mins} minutes: handed in early, or not granted")
+    return findings
+
+
+@scenario
+def too_late_and_whatever_is_asked(course: Course) -> list[str]:
+    attempt = course.running_attempt(exam_type="practice")
+    began = timezone.now() - timedelta(hours=3)
+    ExamAttempt.objects.using(alias(course)).filter(pk=attempt.id).update(start_time=began)
+    ExamAttempt.history.using(alias(course)).filter(id=attempt.id, start_time__isnull=False).update(start_time=began)
+    stop, start, error = (act(attempt.learner, attempt, action) for action in ("stop", "start", "error"))
+    answers = course.at_once([*7 * [stop], *7 * [start], *6 * [error]])
+    over = row(attempt, course)
+    findings = unexpected(answers, {400: 20})
+    return findings if over.status == "submitted" else [*findings, f"refused, and left {over.status}"]
+
+
+@scenario
 def a_newcomers_first_requests(course: Course) -> list[str]:
     newcomer = course.newcomer()
     answers = course.at_once(20 * [latest(newcomer)])
