@@ -213,7 +213,7 @@ class TestSubmission:
 
     def test_a_pause_that_goes_on_ends_with_the_submission_and_is_counted(self) -> None:
         attempt = running_attempt(at=NOON)
-        ExamAttempt.objects.update(paused_at=NOON + MINUTE, paused_seconds=5)
+        ExamAttempt.objects.update(status="ready_to_submit", paused_at=NOON + MINUTE, paused_seconds=5)
         act_as_learner(attempt, LearnerAction.SUBMIT, learner=attempt.user, now=NOON + 3 * MINUTE)
         ended = reloaded(attempt)
         assert (ended.status, ended.paused_at, ended.paused_seconds) == ("submitted", None, 125.0)

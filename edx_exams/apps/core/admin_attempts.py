@@ -156,10 +156,11 @@ class ExamAttemptAdmin(BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmi
         if not change:
             obj.pk = create_exam_attempt(obj.exam_id, obj.user_id)
             return
-        if corrected := form.corrections():
-            correct_attempt(obj, corrected, by=by)
+        # The status first: with corrected times the attempt may be out of time, which this page must not submit.
         if "status" in form.changed_data:
             update_attempt_status(obj.pk, form.cleaned_data["status"], by=by, reason="changed in the admin")
+        if corrected := form.corrections():
+            correct_attempt(obj, corrected, by=by)
 
     @override
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
