@@ -54,7 +54,7 @@ def entitled(exam: Exam, allowance: StudentAllowance | None, start: datetime) ->
     Return the whole minutes that a learner is owed who starts, or has started, the exam at `start`.
 
     Time limit and allowance as they are now, not past the due date as it is now. What the tool grants and gives back
-    comes on top of it, see `latest_end_after`. It is computed, never added up: so it does not matter how often or in
+    comes on top of it, see `change_clock`. It is computed, never added up: so it does not matter how often or in
     which order a course's team changes its mind.
 
     :param exam: as it is now
