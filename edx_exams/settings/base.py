@@ -277,7 +277,9 @@ INSTRUCTOR_API_REVIEW_DASHBOARD = False
 #: How tools and browsers reach this service, and who its messages are from. Without it: `LTI_BASE`, `LMS_ROOT_URL`.
 LTI_API_BASE: str | None = None
 LTI_BASE: str | None = None
-#: In place of the address of `/browser_lock/`, which a launch tells the tool as the custom claim `custom_url`.
+#: Where `/browser_lock/` sends learners for the proctoring extension; empty: the page names the provider's steps.
+LTI_BROWSER_EXTENSION_URL = "https://getproctorio.com"
+#: Accepted and not read, as in the earlier service.
 LTI_CUSTOM_URL_CLAIM: str | None = None
 #: Fernet keys for the platform's private keys: the first encrypts, all decrypt. Empty: one derived from `SECRET_KEY`.
 LTI_KEY_ENCRYPTION_KEYS: list[str] = []

@@ -46,7 +46,7 @@ class Stage:
             name=name,
             oidc_login_url=f"https://{name}.example.com/login",
             launch_url=f"https://{name}.example.com/launch",
-            **({"public_key": pem_of(key)} | fields),
+            **({"public_key": pem_of(key), "extension_answers": True} | fields),
         )
         platform_keys.store_key(tool, rsa_key(f"platform for {name}"), using=self.alias)
         ProctoringProvider.objects.using(self.alias).create(

@@ -195,7 +195,7 @@ class ProctoredAttemptAdmin(ReadOnlyAdmin):
     list_filter = ("end_assessment_return",)
     search_fields = ("attempt__user__username",)
     ordering = ("-pk",)
-    fields = ("attempt", "end_assessment_return")
+    fields = ("attempt", "tool", "end_assessment_return")
 
 
 @admin.register(UsedToken)

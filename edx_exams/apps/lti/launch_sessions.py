@@ -99,6 +99,12 @@ def current_user(request: HttpRequest) -> User | None:
     return user
 
 
+def current_hash(request: HttpRequest) -> str | None:
+    """Return the hash that the browser's launches bear, None without a valid launch session."""
+    session = _session_of(request)
+    return session.secret_hash if session else None
+
+
 def belongs_to_browser(launch: LtiLaunch, request: HttpRequest) -> bool:
     """Tell whether a launch was begun in this browser's launch session, and the session is still its person's."""
     session = _session_of(request)

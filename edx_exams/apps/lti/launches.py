@@ -32,7 +32,9 @@ from edx_exams.apps.lti.models import (
     MessageType,
     ProctoredAttempt,
     UsedToken,
+    is_tool_of_exam,
     new_secret,
+    tool_of_exam,
 )
 
 #: A message that is good for longer may be used again after this; by then its launch is long over.
@@ -95,7 +97,7 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
     :raises Refused: there is none for this tool, person and browser that is unused and young enough
     """
     launch = (
-        LtiLaunch.objects.select_related("user", "exam", "attempt")
+        LtiLaunch.objects.select_related("user", "exam__provider", "attempt")
         .filter(tool=tool, hint_hash=launch_sessions.digest(hint), used_at=None, expires_at__gt=timezone.now())
         .first()
     )
@@ -107,6 +109,8 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
         raise _no_launch("login_hint")
     if not _has_its_attempt(launch):
         raise _no_launch("attempt")
+    if not is_tool_of_exam(tool, launch.exam):
+        raise _another_tool()
     launch.tool = tool
     return launch
 
@@ -125,6 +129,10 @@ def _no_launch(code: str) -> Refused:
     return Refused(
         _("This launch has been used already, is too old, or began elsewhere. Start again from the exam."), code
     )
+
+
+def _another_tool() -> Refused:
+    return Refused(_("This exam has another proctoring tool now. Start again from the exam."), "tool of the provider")
 
 
 def issue_id_token(launch: LtiLaunch, *, nonce: str, now: datetime | None = None) -> str:
@@ -225,13 +233,16 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
         )
         .first()
     )
-    if launch is None or not secrets.compare_digest(launch.session_data, message.session_data):
+    # Compared here too, in constant time: a database may take letters for equal that are not.
+    if launch is None or not secrets.compare_digest(launch.session_data.encode(), message.session_data.encode()):
         raise _no_launch("session_data")
     if not launch_sessions.belongs_to_browser(launch, request):
         raise _no_launch("session")
-    attempt = ExamAttempt.objects.select_related("exam", "user").filter(pk=launch.attempt_id or 0).first()
+    attempt = ExamAttempt.objects.select_related("exam__provider", "user").filter(pk=launch.attempt_id or 0).first()
     if attempt is None or attempt.user_id != launch.user_id:
         raise _no_launch("attempt")
+    if not is_tool_of_exam(tool, attempt.exam):
+        raise _another_tool()
     if message.resource_id != attempt.exam.resource_id:
         raise _no_launch("resource_link")
     if message.attempt_number != attempt.attempt_number:
@@ -255,12 +266,13 @@ def _record_answer(launch: LtiLaunch, attempt: ExamAttempt, message: StartAssess
         [
             ProctoredAttempt(
                 attempt=attempt,
+                tool_id=launch.tool_id,
                 session_data=message.session_data,
                 end_assessment_return=message.end_assessment_return,
             )
         ],
         unique=("attempt",),
-        update=("session_data", "end_assessment_return"),
+        update=("tool", "session_data", "end_assessment_return"),
     )
 
 
@@ -283,9 +295,23 @@ def use_once(tool: LtiTool, kind: UsedToken.Kind, value: str, *, now: datetime, 
 # The end
 
 
-def end_assessment_requested(attempt: ExamAttempt) -> bool:
-    """Tell whether the tool that let this attempt begin asked to be launched when it ends."""
-    return ProctoredAttempt.objects.filter(attempt=attempt, end_assessment_return=True).exists()
+def tool_to_notify(attempt: ExamAttempt) -> LtiTool | None:
+    """Find the tool that let this attempt begin, if it asked to be launched at the end and still proctors the exam."""
+    tool = tool_of_exam(attempt.exam)
+    if tool is None:
+        return None
+    began = ProctoredAttempt.objects.filter(attempt=attempt, end_assessment_return=True).first()
+    return tool if began and began.tool_id in (None, tool.pk) else None
+
+
+def latest_attempt(request: HttpRequest) -> ExamAttempt | None:
+    """Find the attempt of the last launch in this browser, for a page that leads back to it."""
+    session_hash = launch_sessions.current_hash(request)
+    if session_hash is None:
+        return None
+    launches = LtiLaunch.objects.filter(session_hash=session_hash, attempt__isnull=False)
+    launch = launches.select_related("attempt__exam").order_by("-pk").first()
+    return launch.attempt if launch else None
 
 
 def purge(**_: object) -> int:

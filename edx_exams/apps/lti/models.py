@@ -244,6 +244,8 @@ class ProctoredAttempt(models.Model):
     """
 
     attempt = models.OneToOneField(ExamAttempt, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    #: Null in rows from before this was kept.
+    tool = models.ForeignKey(LtiTool, on_delete=models.CASCADE, null=True, blank=True)
     #: Of the launch whose answer was accepted last; goes back with LtiEndAssessment.
     session_data = models.CharField(max_length=64)
     #: Whether the tool wants to hear of the end.
@@ -300,6 +302,11 @@ def tool_of_exam(exam: Exam) -> LtiTool | None:
         return None
     tool = enabled_tool(pk=int(named))
     return tool if tool and tool.can_be_launched else None
+
+
+def is_tool_of_exam(tool: LtiTool, exam: Exam) -> bool:
+    """Tell whether this tool proctors an exam now: the provider's tool may have been changed."""
+    return exam.provider is not None and exam.provider.lti_configuration_id == str(tool.pk)
 
 
 def enabled_tool(**which: Any) -> LtiTool | None:

@@ -176,7 +176,7 @@ def start_assessment(request: HttpRequest) -> HttpResponse:
         attempt = launches.accept_start_assessment(request, tool, start)
     except Refused as refusal:
         log.warning("LtiStartAssessment refused: %s (LTI tool %s)", refusal.code, tool_id)
-        return pages.refusal(request, str(refusal))
+        return pages.refusal(request, str(refusal), attempt=launches.latest_attempt(request))
     url = launches.exam_url(attempt.exam)
     if tool.extension_answers:
         return pages.page(request, "ready", {"attempt": attempt, "url": url})

@@ -4,13 +4,16 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from edx_exams.apps.core.api import get_exam_url_path
 from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.lti import exam_frame
 from edx_exams.apps.lti.middleware import forbid_framing, mark_as_tool_page, tool_page
 from edx_exams.apps.lti.views.failures import RETRY_AFTER
@@ -64,9 +67,30 @@ def leave_frame(request: HttpRequest, url: str) -> HttpResponse:
     return page(request, "leave_frame", {"url": url})
 
 
-def refusal(request: HttpRequest, detail: str, *, status: int = 400) -> HttpResponse:
-    """A refusal in plain words."""
-    return page(request, "refusal", {"detail": detail}, status=status)
+def refusal(
+    request: HttpRequest, detail: str, *, status: int = 400, attempt: ExamAttempt | None = None
+) -> HttpResponse:
+    """
+    Page for a refusal in plain words.
+
+    :param attempt: the reader's own, as it is now: its state is told, and a link leads back to the exam
+    """
+    context: dict[str, Any] = {"detail": detail}
+    if attempt is not None:
+        exam = attempt.exam
+        context |= {"state": _state_of(attempt), "url": get_exam_url_path(exam.course_id, exam.content_id)}
+    return page(request, "refusal", context, status=status)
+
+
+def _state_of(attempt: ExamAttempt) -> str:
+    """Say in which state an attempt is, whatever has just been refused."""
+    if attempt.is_in_progress:
+        return _("Your exam is in progress, and your time is running.")
+    if attempt.status in ExamAttemptStatus.incomplete_statuses:
+        return _("Your exam has not begun, and no time has been used.")
+    if attempt.status == ExamAttemptStatus.submitted:
+        return _("Your exam has been submitted.")
+    return _("Your exam has ended.")
 
 
 def no_cookies(request: HttpRequest, url: str, fields: Mapping[str, str]) -> HttpResponse:
@@ -80,7 +104,7 @@ def no_cookies(request: HttpRequest, url: str, fields: Mapping[str, str]) -> Htt
 
 def service_unavailable(request: HttpRequest) -> HttpResponse:
     """Page for a learner while the service is unavailable."""
-    response = refusal(request, _("We cannot do this right now. Nothing has changed; please try again."), status=503)
+    response = refusal(request, _("We cannot do this right now. Please try again in a moment."), status=503)
     response["Retry-After"] = RETRY_AFTER
     return response
 
@@ -89,4 +113,4 @@ def service_unavailable(request: HttpRequest) -> HttpResponse:
 @require_safe
 def browser_lock(request: HttpRequest) -> HttpResponse:
     """Page for a learner whose browser lacks the proctoring extension, which injects itself here: hence no CSP."""
-    return render(request, "lti/browser_lock.html")
+    return render(request, "lti/browser_lock.html", {"extension_url": settings.LTI_BROWSER_EXTENSION_URL})

@@ -15,6 +15,7 @@ from edx_exams.apps.api.parsers import BoundedJSONParser
 from edx_exams.apps.api.permissions import IsAuthenticated
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
+    get_attempt_by_id,
     get_attempt_to_change,
     get_exam_by_id,
     is_course_staff,
@@ -68,12 +69,17 @@ class LaunchView(ExamsAPIView):
                 _http(self.request),
                 str(response.data.get("detail", "")),
                 status=response.status_code,
+                attempt=self.own_attempt(),
             )
             for name in ("WWW-Authenticate", "Retry-After"):
                 if name in response.headers:
                     page[name] = response.headers[name]
             return page  # type: ignore[return-value]  # it is only sent
         return response
+
+    def own_attempt(self) -> ExamAttempt | None:
+        """Return the caller's own attempt that the link is about, as it is now, once it is known to be theirs."""
+        return None
 
     @override
     def finalize_response(self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any) -> Any:
@@ -95,6 +101,8 @@ class AttemptLaunchView(LaunchView):
     heading: Promise
     detail: Promise
     button: Promise
+    #: Once it is known to be the caller's.
+    _attempt_id: int | None = None
 
     @override
     def may_answer(self, request: HttpRequest) -> bool:
@@ -103,18 +111,24 @@ class AttemptLaunchView(LaunchView):
         # A POST has to bring a CSRF token or the header, which no other page has; it may come from a script of ours.
         return not navigation.is_from_another_site(request.headers)
 
+    @override
+    def own_attempt(self) -> ExamAttempt | None:
+        return get_attempt_by_id(self._attempt_id) if self._attempt_id else None
+
     def get(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Act, or ask the person to confirm."""
         http_request = _http(request)
         if navigation.judge_request(http_request) == Verdict.CONFIRM:
             return pages.confirm(http_request, heading=self.heading, detail=self.detail, button=self.button)
-        return self.act(request, attempt_id)
+        return self.post(request, attempt_id)
 
     def post(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
         """Act."""
-        return self.act(request, attempt_id)
+        attempt = _own_attempt(request, attempt_id)
+        self._attempt_id = attempt.pk
+        return self.act(request, attempt)
 
-    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+    def act(self, request: AuthenticatedRequest, attempt: ExamAttempt) -> HttpResponse:
         """Change the caller's attempt, and lead the browser on."""
         raise NotImplementedError
 
@@ -127,9 +141,8 @@ class StartProctoring(AttemptLaunchView):
     button = gettext_lazy("Continue to the proctoring tool")
 
     @override
-    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+    def act(self, request: AuthenticatedRequest, attempt: ExamAttempt) -> HttpResponse:
         """Begin a launch of LtiStartProctoring."""
-        attempt = _own_attempt(request, attempt_id)
         tool = tool_of_exam(attempt.exam)
         try:
             if tool is None and attempt.exam.exam_type in PRACTICE_TYPES:
@@ -151,12 +164,10 @@ class EndAssessment(AttemptLaunchView):
     button = gettext_lazy("Submit the exam")
 
     @override
-    def act(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:
+    def act(self, request: AuthenticatedRequest, attempt: ExamAttempt) -> HttpResponse:
         """Submit the attempt if it is unfinished; then to the tool, if it wants to hear of it, else to the exam."""
-        attempt = _own_attempt(request, attempt_id)
         submit_if_unfinished(attempt, request.user)
-        tool = tool_of_exam(attempt.exam)
-        if tool and launches.end_assessment_requested(attempt):
+        if tool := launches.tool_to_notify(attempt):
             return _redirect_to_tool(request, tool, MessageType.end_assessment, attempt.exam, attempt)
         return _lead_on(request, launches.exam_url(attempt.exam), attempt)
 
