@@ -6,6 +6,8 @@ from typing import Any
 bind = "0.0.0.0:18740"
 #: Processes: two a core, as many as the container may use.
 workers = int(os.environ.get("WEB_CONCURRENCY", 2 * len(os.sched_getaffinity(0))))
+#: gunicorn's threaded worker, which refuses connections while it ends instead of cutting them.
+worker_class = "edx_exams.gunicorn_worker.DrainingThreadWorker"
 #: Requests that one process works on at a time: most of a request is waiting for the database.
 threads = 4
 #: Seconds after which a worker that gives no sign is replaced: longer than all tries to get a lock take.
@@ -19,6 +21,8 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108  (gunicorn makes a file of its own in 
 #: Requests are logged by the proxy in front, errors with the service's own lines.
 accesslog = None
 errorlog = "-"
+#: No socket through which a running server is told what to do: the container's own signals are enough.
+control_socket_disable = True
 
 
 def child_exit(_server: Any, worker: Any) -> None:
