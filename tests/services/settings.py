@@ -23,6 +23,10 @@ if "EXAMS_TEST_KAFKA" in os.environ:
     EVENT_BUS_RELAY_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_RELAY_OPTIONS", "{}"))
     EVENT_BUS_TOPIC_PREFIX = os.environ.get("EXAMS_TEST_TOPIC_PREFIX", "")
 
+if "EXAMS_TEST_REDIS" in os.environ:
+    EVENT_BUS_REDIS_CONNECTION_URL = os.environ["EXAMS_TEST_REDIS"]
+    EVENT_BUS_CONSUMER = "edx_exams.apps.events.redis_consumer.RedisEventConsumer"
+
 if "EXAMS_TEST_SMTP_PORT" in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["EXAMS_TEST_SMTP_PORT"])

@@ -82,7 +82,7 @@ def learners(frail_database: Database) -> list[User]:
 def relays(frail_database: Database, smtp: MailServerStandIn, tmp_path: Path) -> Iterator["Relays"]:
     running = Relays(frail_database, smtp.port, tmp_path / "relay.log")
     yield running
-    running.active.kill()
+    running.end()
 
 
 class Relays:
@@ -91,17 +91,23 @@ class Relays:
     def __init__(self, database: Database, port: int, output: Path) -> None:
         self._database, self.output = database, output
         self._options = {"EXAMS_TEST_SMTP_PORT": str(port)}
-        self.active = self._start()
+        self._active: RelayProcess | None = None
 
-    def replace(self) -> None:
-        """SIGKILL the relay, and start another."""
-        self.active.kill()
-        self.active = self._start()
+    @property
+    def active(self) -> RelayProcess:
+        assert self._active is not None, "none was started"
+        return self._active
 
-    def _start(self) -> RelayProcess:
-        relay = RelayProcess(self._database, self.output, self._options)
+    def start(self) -> None:
+        """Start a relay; one that is running is killed before."""
+        self.end()
+        relay = self._active = RelayProcess(self._database, self.output, self._options)
         wait_until(lambda: relay.holds_the_lease(self._database), "the relay has the lease")
-        return relay
+
+    def end(self) -> None:
+        """SIGKILL the relay."""
+        if self._active is not None:
+            self._active.kill()
 
 
 def sweep(database: Database) -> None:
@@ -124,6 +130,7 @@ def test_every_learner_gets_the_e_mail_of_a_sweep_whatever_fails(
     unknown = learners[len(learners) // 2].email
     smtp.verdict = lambda to: f"550 {to} is not known here" if to == unknown else None
     sweep(frail_database)
+    relays.start()
     began = time.monotonic()
 
     def sent() -> int:
@@ -131,7 +138,7 @@ def test_every_learner_gets_the_e_mail_of_a_sweep_whatever_fails(
 
     for kill in range(KILLS):
         wait_until(lambda: sent() >= EMAILS * (kill + 1) // (KILLS + 3), "some are sent", EMAILS)  # noqa: B023
-        relays.replace()
+        relays.start()
     before_outage = resident_kilobytes(relays.active.pid)
     smtp.is_down = True
     time.sleep(OUTAGE_SECONDS)
@@ -159,6 +166,7 @@ def test_sigterm_loses_and_repeats_none(
 ) -> None:
     del learners[:]
     sweep(frail_database)
+    relays.start()
     wait_until(lambda: len(smtp.messages) > 10, "some are sent")
     assert relays.active.end() == 0
     unsent = states(frail_database)["pending"]
