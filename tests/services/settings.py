@@ -25,6 +25,7 @@ if "EXAMS_TEST_KAFKA" in os.environ:
 
 if "EXAMS_TEST_REDIS" in os.environ:
     EVENT_BUS_REDIS_CONNECTION_URL = os.environ["EXAMS_TEST_REDIS"]
+    EVENT_BUS_RELAY_PRODUCER = "redis"
     EVENT_BUS_CONSUMER = "edx_exams.apps.events.redis_consumer.RedisEventConsumer"
 
 if "EXAMS_TEST_SMTP_PORT" in os.environ:
