@@ -19,6 +19,7 @@ from edx_event_bus_kafka.internal import consumer as stock
 from edx_event_bus_kafka.internal.config import get_full_topic, load_common_settings
 
 from edx_exams.apps.events.consuming import ConsumerFailed, Failures, pauses, process
+from edx_exams.apps.events.fault_log import client_logger
 from edx_exams.apps.events.faults import kafka_text
 from edx_exams.apps.events.incoming import Incoming, RetryableError
 from edx_exams.apps.events.registry import registry_client
@@ -84,7 +85,7 @@ class KafkaEventConsumer(StockConsumer):
             **settings.EVENT_BUS_CONSUMER_KAFKA_OPTIONS,
             "enable.auto.commit": False,
         }
-        return Consumer(options, logger=log)
+        return Consumer(options, logger=client_logger(f"{__name__}.client"))
 
     def stop(self) -> None:
         """End `consume_indefinitely` after the current message. May be called by a signal handler or another thread."""

@@ -1,14 +1,16 @@
 """Logs faults that recur many times a second once a minute."""
 
 import logging
+import re
 import threading
 import time
-from typing import Final
+from typing import Final, override
 
 #: Seconds between two lines about the same fault.
 _EVERY_SECONDS: Final = 60.0
 #: Faults that are remembered; their texts may differ without end.
 _REMEMBERED: Final = 100
+_DIGITS: Final = re.compile(r"\d+")
 
 
 class FaultLog:
@@ -42,3 +44,31 @@ class FaultLog:
             self._seen[fault] = (now, 0)
         repetitions = f" (repeated {repeated} times since last logged)" if repeated else ""
         self._logger.log(level, "%s%s%s", fault, detail, repetitions)
+
+
+class OncePerMinute(logging.Filter):
+    """Drops a line that differs in numbers alone from one of the last minute: clients repeat them on each connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._logged_at: dict[str, float] = {}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        line, now = _DIGITS.sub("#", record.getMessage()), time.monotonic()
+        with self._lock:
+            if now - self._logged_at.get(line, -_EVERY_SECONDS) < _EVERY_SECONDS:
+                return False
+            if len(self._logged_at) >= _REMEMBERED:
+                self._logged_at.clear()
+            self._logged_at[line] = now
+        return True
+
+
+def client_logger(name: str) -> logging.Logger:
+    """Return a logger for a bus library's client, which passes each kind of line once a minute."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(present, OncePerMinute) for present in logger.filters):
+        logger.addFilter(OncePerMinute())
+    return logger

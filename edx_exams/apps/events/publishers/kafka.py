@@ -19,7 +19,7 @@ from edx_event_bus_kafka.internal.config import get_full_topic, get_schema_regis
 from edx_event_bus_kafka.internal.producer import extract_event_key, get_serializers
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from edx_exams.apps.events.fault_log import FaultLog
+from edx_exams.apps.events.fault_log import FaultLog, client_logger
 from edx_exams.apps.events.faults import Fault, kafka_fault, kafka_text, text_of
 from edx_exams.apps.events.publishers.base import (
     BlockingPublisher,
@@ -101,7 +101,7 @@ class _AcknowledgingProducer:
     def __init__(self, options: dict[str, Any]) -> None:
         self._faults = FaultLog(log)
         try:
-            self._producer = Producer({**options, "error_cb": self._note}, logger=log)
+            self._producer = Producer({**options, "error_cb": self._note}, logger=client_logger(f"{__name__}.client"))
         except (KafkaException, TypeError, ValueError) as error:
             message = f"Kafka's options are not valid: {_words(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
             raise Misconfigured(message) from error
