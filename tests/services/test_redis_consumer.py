@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
+from openedx_events.data import EventsMetadata
 from openedx_events.event_bus.avro.serializer import serialize_event_data_to_bytes
+from openedx_events.learning.signals import COURSE_ACCESS_ROLE_ADDED
 from pytest_django import Settings
 
 from edx_exams.apps.core.models import CourseStaffRole
@@ -97,6 +99,16 @@ class TestInOneProcess:
         consume()
         assert people() == ["grace"]
         assert pending(redis) == 0
+
+    def test_an_events_metadata_arrives_whole(self, redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+        publish(redis, added())
+        seen: list[EventsMetadata] = []
+        COURSE_ACCESS_ROLE_ADDED.connect(look := lambda metadata, **_: seen.append(metadata))
+        consume()
+        COURSE_ACCESS_ROLE_ADDED.disconnect(look)
+        assert seen[0].sourcehost
+        assert len(seen[0].sourcelib) == 3
+        assert "Missing" not in caplog.text
 
     def test_a_group_goes_on_where_it_was(self, redis: Redis) -> None:
         publish(redis, added(username="ada"))
@@ -249,19 +261,19 @@ class TestProcesses:
     def test_killed_again_and_again_it_loses_nothing(
         self, start: Start, redis: Redis, frail_database: Database
     ) -> None:
-        names = [f"learner-{n:03}" for n in range(300)]
+        names = [f"learner-{n:03}" for n in range(100)]
         alias = frail_database.alias
         publish(redis, *(added(username=name, lms_user_id=500_000 + n) for n, name in enumerate(names)))
         process = start()
-        for share in (50, 150):
-            wait_until(lambda: CourseStaffRole.objects.using(alias).count() >= share, "some are handled")  # noqa: B023
+        for share in (20, 50):
+            wait_until(lambda: CourseStaffRole.objects.using(alias).count() >= share, "some are handled", 180)  # noqa: B023
             process.kill()
             process.wait()
             process = start()
         redis.stop()
         time.sleep(1)
         redis.start()
-        wait_until(lambda: CourseStaffRole.objects.using(alias).count() == len(names), "all are handled")
+        wait_until(lambda: CourseStaffRole.objects.using(alias).count() == len(names), "all are handled", 180)
         assert sorted(people(alias)) == names
         wait_until(lambda: pending(redis) == 0, "all are acknowledged")
         process.terminate()

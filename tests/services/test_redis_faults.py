@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 
 from edx_exams.apps.events.models import OutboxEvent, RelayLease
 from tests.events.owed import TOPIC, unsaved
@@ -108,6 +108,7 @@ def the_database_restarts(scene: Scene) -> None:
     scene.mariadb.stop()
     time.sleep(2)
     scene.mariadb.start()
+    connections[scene.database.alias].close()
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class FaultLog:
 
 
 class OncePerMinute(logging.Filter):
-    """Drops a line that differs in numbers alone from one of the last minute: clients repeat them on each connection."""
+    """Drops a line that differs in numbers alone from one of the last minute, as of a client that reconnects."""
 
     def __init__(self) -> None:
         super().__init__()

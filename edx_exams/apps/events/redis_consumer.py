@@ -15,8 +15,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from edx_django_utils.monitoring import function_trace
+from edx_event_bus_kafka.internal.utils import MessageHeader as KafkaHeader
 from edx_event_bus_redis.internal import consumer as stock
 from edx_event_bus_redis.internal.config import get_full_topic
+from edx_event_bus_redis.internal.utils import MessageHeader as RedisHeader
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -41,6 +43,14 @@ _WAIT_STEP: Final = 0.5
 CONSUMER_NAME: Final = "edx-exams"
 
 _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError)
+
+#: Names of an event's headers on Kafka, by those on Redis.
+_KAFKA_NAMES: Final = {
+    on_redis.message_header_key.encode(): on_kafka.message_header_key
+    for on_redis in RedisHeader.instances
+    for on_kafka in KafkaHeader.instances
+    if on_redis.event_metadata_field == on_kafka.event_metadata_field
+}
 
 
 class RedisEventConsumer(stock.RedisEventConsumer):
@@ -283,7 +293,9 @@ def as_incoming(full_topic: str, entry: Entry) -> Incoming:
     """
     fields: dict[bytes, Any] = entry.fields or {}
     headers = tuple(
-        (f"ce_{name.decode(errors='replace')}", value) for name, value in fields.items() if name != b"event_data"
+        (_KAFKA_NAMES.get(name) or name.decode(errors="replace"), value)
+        for name, value in fields.items()
+        if name != b"event_data"
     )
     milliseconds = int(entry.id.split("-")[0])
     return Incoming(
