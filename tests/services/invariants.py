@@ -64,6 +64,7 @@ def anomalies(course_id: str, alias: str) -> list[str]:
     attempt_history = _by_id(ExamAttempt.history.using(alias).filter(exam_id__in=exam_ids).order_by("history_id"))
     return [
         *_repeated("active exam", ((exam.content_id,) for exam in exams if exam.is_active)),
+        *_repeated("instance", ((exam.content_id, exam.exam_type, exam.provider_id) for exam in exams)),
         *_repeated("attempt of one user and exam", ((attempt.user_id, attempt.exam_id) for attempt in attempts)),
         *_repeated(
             "attempt in progress of one user",
@@ -71,7 +72,6 @@ def anomalies(course_id: str, alias: str) -> list[str]:
         ),
         *_unlike_history("exam", exams, exam_history, EXAM_FIELDS),
         *_unlike_history("attempt", attempts, attempt_history, ATTEMPT_FIELDS),
-        *(finding for rows in exam_history.values() for finding in _impossible_exam_life(rows)),
         *(finding for rows in attempt_history.values() for finding in _impossible_attempt_life(rows)),
         *_wrong_events(course_id, alias, {exam.pk: exam.content_id for exam in exams}, attempt_history),
     ]
@@ -112,12 +112,6 @@ def _unlike_history(
             yield f"{what} {pk} is gone without a word in its history"
         if sum(change.history_type == "+" for change in life) != 1:
             yield f"{what} {pk} was created {sum(change.history_type == '+' for change in life)} times"
-
-
-def _impossible_exam_life(life: list[Any]) -> Iterator[str]:
-    for before, after in pairwise(life):
-        if after.is_active and not before.is_active:
-            yield f"retired exam {after.id} became active again"
 
 
 def _impossible_attempt_life(life: list[Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -299,6 +300,58 @@ def a_newcomers_first_requests(course: Course) -> list[str]:
         User.objects.using(alias(course)).filter(username=newcomer.username, lms_user_id=newcomer.lms_user_id).count()
     )
     return unexpected(answers, {200: 20}) + ([] if users == 1 else [f"{users} users of that name and id"])
+
+
+@scenario
+def somebodys_first_requests_under_two_names(course: Course) -> list[str]:
+    """A learner is renamed in the LMS just as they come for the first time, with a token of each name."""
+    newcomer = course.newcomer()
+    renamed = replace(newcomer, username=f"{newcomer.username}-renamed")
+    answers = course.at_once(10 * [latest(newcomer), latest(renamed)])
+    users = User.objects.using(alias(course)).filter(lms_user_id=newcomer.lms_user_id).count()
+    return unexpected(answers, {200: 20}) + ([] if users == 1 else [f"{users} users of that id"])
+
+
+@scenario
+def a_freed_name_and_its_old_owner(course: Course) -> list[str]:
+    old = course.learner()
+    heir = replace(course.newcomer(), username=old.username)
+    renamed = replace(old, username=f"{old.username}-renamed")
+    answers = course.at_once([*7 * [latest(heir), latest(renamed)], *6 * [latest(old)]])
+    ids = (old.lms_user_id, heir.lms_user_id)
+    found = Counter(User.objects.using(alias(course)).filter(lms_user_id__in=ids).values_list("lms_user_id", flat=True))
+    return unexpected(answers, {200: 20}) + ([] if found == dict.fromkeys(ids, 1) else [f"rows by id: {found}"])
+
+
+@scenario
+def type_toggled_while_learners_start_and_submit(course: Course) -> list[str]:
+    exam = course.exam()
+    attempts = [course.attempt(exam, course.learner()) for _ in range(10)]
+    patches = [course.patch_exams(exam_body(exam.content_id, exam_type=kind)) for kind in ("practice", "timed")]
+    moves = [act(attempt.learner, attempt, action) for attempt in attempts for action in ("start", "submit")]
+    answers = course.at_once([*3 * patches, *moves])
+    findings = others_than(answers[6:], {200, 400}) + unexpected(answers[:6], {200: 6})
+    course.service.expect(patches[1], 200)
+    again = [create(attempt.learner, exam, start=True) for attempt in attempts]
+    return findings + unexpected(course.at_once(again), {400: 10})  # the same instance, with their attempts
+
+
+@scenario
+def provider_there_and_back_while_learners_take_the_exam(course: Course) -> list[str]:
+    course.service.expect(course.patch_config(PROVIDERS[0]), 204)
+    exam = course.exam(exam_type="practice")
+    attempts = [course.attempt(exam, course.learner()) for _ in range(10)]
+    changes = [course.patch_config(provider) for provider in reversed(PROVIDERS)]
+    moves = [act(attempt.learner, attempt, action) for attempt in attempts for action in ("start", "submit")]
+    answers = course.at_once([*3 * changes, *moves])
+    findings = others_than(answers[6:], {200, 400}) + unexpected(answers[:6], {204: 6})
+    course.service.expect(course.patch_config(PROVIDERS[0]), 204)
+    active = ExamRow.objects.using(alias(course)).get(course_id=course.id, is_active=True)
+    rows = ExamRow.objects.using(alias(course)).filter(course_id=course.id)
+    if active.pk != exam.id or rows.count() != 2 or rows.values("resource_id").distinct().count() != 1:
+        findings.append(f"active is {active.pk}, not {exam.id}, of {rows.count()} rows")
+    again = [create(attempt.learner, exam) for attempt in attempts]
+    return findings + unexpected(course.at_once(again), {400: 10})
 
 
 @pytest.fixture(scope="module")
