@@ -233,7 +233,7 @@ class _Allowances:
 
     def __init__(self, successions: Sequence[tuple[Exam, Exam]]) -> None:
         self._successions = successions
-        exams = {exam.pk for succession in successions for exam in succession if exam.pk is not None}
+        exams = {exam.pk for succession in successions for exam in succession if not exam._state.adding}
         self._of: dict[int, dict[int, StudentAllowance]] = {}
         found = StudentAllowance.objects.filter(exam_id__in=exams).order_by("pk") if exams else ()
         for allowance in found:
