@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import pytest
 from django.db.models import F
+from django.utils import timezone
 from pylti1p3.registration import Registration
 from pylti1p3.service_connector import ServiceConnector
 from pytest_django.plugin import DjangoDbBlocker
@@ -83,6 +84,29 @@ def pause_and_pause(stage: Stage, course: Course) -> list[str]:
     )
 
 
+def the_clients_zero_against_resume_and_minutes(stage: Stage, course: Course) -> list[str]:
+    """The learner's client comes to its zero while the tool ends a pause and grants minutes."""
+    attempt = course.running_attempt(exam_type="proctored")
+    rows = ExamAttempt.objects.using(stage.alias).filter(pk=attempt.id)
+    now = timezone.now()
+    began = now - timedelta(minutes=59, seconds=40)
+    # Time that has passed: 20 s were left when the tool paused the attempt.
+    rows.update(start_time=began, paused_at=now)
+    ExamAttempt.history.using(stage.alias).filter(id=attempt.id, start_time__isnull=False).update(start_time=began)
+    submit = act(attempt.learner, attempt, "submit")
+    tool = [stage.control(attempt, "resume"), *(stage.control(attempt, "update", extra_time=10) for _ in range(4))]
+    answers = course.at_once([call for pair in zip(10 * [submit], tool * 2, strict=True) for call in pair])
+    learners = [answer for answer in answers if not answer.call.path.endswith("/acs")]
+    after = stage.row(attempt)
+    return differing(
+        answers=(statuses(learners), {200: 10}),
+        status=(after.status, "started"),
+        paused=(after.paused_at, None),
+        minutes=(after.extra_time_mins, 10),
+        events=(stage.events(course.id), []),
+    )
+
+
 def one_hint(stage: Stage, course: Course) -> list[str]:
     attempt = course.attempt(course.exam(exam_type="proctored"), course.learner())
     told, cookie = stage.depart(attempt)
@@ -128,6 +152,7 @@ SCENES: Final[list[Scene]] = [
     terminate_a_submitted_attempt,
     terminate_a_running_attempt_while_its_learner_submits,
     pause_and_pause,
+    the_clients_zero_against_resume_and_minutes,
     one_hint,
     one_answer_of_the_tool,
     one_client_assertion,

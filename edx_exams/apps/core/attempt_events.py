@@ -64,7 +64,7 @@ def announce(event: OpenEdxPublicSignal, attempt: ExamAttempt, *, requesting_use
         data = attempt_data(attempt, requesting_user)
     except InvalidKeyError:
         # The earlier service took any text for a key. Nobody could read an event of such an exam.
-        log.error("Attempt %s has no event: its exam's course or content id is no key", attempt.pk)
+        log.error("Attempt %s has no event: its exam's course or content id is not a key", attempt.pk)
         return
     for receiver, response in event.send_event(exam_attempt=data):
         if not isinstance(response, Exception):

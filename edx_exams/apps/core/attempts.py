@@ -210,11 +210,11 @@ def update_attempt_status(
     :param forced: even what is finished may become unfinished again
     :returns: the attempt's id
     :raises ExamAttemptDoesNotExist: there is none
-    :raises ExamIllegalStatusTransition: the rules refuse it, or there is no such status
+    :raises ExamIllegalStatusTransition: the rules refuse it, or the status does not exist
     """
     attempt = get_attempt_to_change(attempt_id)
     if to_status not in ExamAttemptStatus.values:
-        message = f"There is no status {to_status!r}. There are: {', '.join(ExamAttemptStatus.values)}."
+        message = f"“{to_status}” is not a status. Statuses: {', '.join(ExamAttemptStatus.values)}."
         raise ExamIllegalStatusTransition(message)
     transition = general_transition(ExamAttemptStatus(to_status), forced=forced)
     return apply_transition(attempt, transition, by=by, reason=reason or f"moved to {to_status}")
@@ -282,7 +282,7 @@ def reset_and_recreate(attempt: ExamAttempt, learner: User, *, now: datetime | N
 def _require_own_reset(attempt: ExamAttempt, refusal: type[ExamBaseException]) -> None:
     """Raise the refusal, with its reason, unless learners may reset this locked attempt themselves."""
     if not attempt.exam.kind.is_practice:
-        raise refusal("Only practice exams can be begun again; this one counts. Its course team can reset the attempt.")
+        raise refusal("Only practice exams can be taken again; this one counts. Its course team can reset the attempt.")
     if attempt.is_in_progress:
         raise refusal("This attempt is in progress. It can be reset once it has been submitted.")
 

@@ -60,7 +60,7 @@ def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
         raise ContentAccessDenied(message)
     handed_in = attempt is None or attempt.status in (ExamAttemptStatus.submitted, ExamAttemptStatus.verified)
     if not handed_in or exam.hide_after_due:
-        message = "The exam's content is no longer shown, for its due date has passed."
+        message = "The exam's content is no longer shown: its due date has passed."
         raise ContentAccessDenied(message)
     return LONGEST_ACCESS
 

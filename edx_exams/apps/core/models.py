@@ -38,7 +38,7 @@ class User(AbstractUser):
         return self.full_name or super().get_full_name()
 
     def has_course_staff_permission(self, course_id: str) -> bool:
-        """Whether this person is global staff, or staff of exactly that course in whatever role."""
+        """Tell whether this person is global staff, or staff of exactly that course in whatever role."""
         return self.is_staff or self.coursestaffrole_set.filter(course_id=course_id).exists()
 
 
@@ -89,10 +89,10 @@ class ProctoringProvider(TimeStampedModel):
 
 class Exam(TimeStampedModel):
     """
-    A special exam: one piece of a course's content, with its limits.
+    An instance of a special exam: a piece of a course's content, with its type, its provider and its limits.
 
-    What changes an exam's nature (its type, its provider) retires the row and makes a new one, so that attempts keep
-    the exam they were made for. MySQL and MariaDB ignore the constraint below; `core.exams` keeps what it says on them.
+    Another type or provider is another instance, so that attempts keep the exam that they were made for (`instances`).
+    MySQL and MariaDB ignore the constraint below: the lock on the course's configuration keeps it on them.
 
     .. no_pii:
     """
@@ -126,7 +126,7 @@ class Exam(TimeStampedModel):
 
     @property
     def kind(self) -> ExamType:
-        """What follows from the exam's type. A type that nobody knows counts as timed."""
+        """Properties that follow from the exam's type. A type that nobody knows counts as timed."""
         return get_exam_type(self.exam_type) or ExamType(self.exam_type, False, True, False)
 
     def is_past_due(self, now: datetime) -> bool:
@@ -204,7 +204,7 @@ class AssessmentControlResult(TimeStampedModel):
 
 class CourseExamConfiguration(TimeStampedModel):
     """
-    How a course runs its exams. The row is also what writers of the course's exams take turns on.
+    Settings of a course's exams. The row is also what writers of the course's exams take turns on.
 
     .. no_pii:
     """

@@ -1,4 +1,4 @@
-"""What course ids and content ids say: which of them are keys, and which content belongs to which course."""
+"""Course ids and content ids read as keys: which of them are keys, and which content belongs to which course."""
 
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey, UsageKey
@@ -27,14 +27,14 @@ def course_named_by(content_id: str) -> str | None:
     """
     The course id that a content id names.
 
-    None where it is no usage key, or an old one (`i4x://…`), which names organization and course but no run.
+    None where it is not a usage key, or an old one (`i4x://…`), which names organization and course but no run.
     """
     key = usage_key(content_id)
     return str(key.course_key) if key and key.course_key.run else None
 
 
 def belongs_to(content_id: str, course_id: str) -> bool:
-    """Whether this is content of that course. An old key, which names no run, belongs to every run of its course."""
+    """Tell whether this is content of that course. An old key, without a run, belongs to every run of its course."""
     content, course = usage_key(content_id), course_key(course_id)
     if content is None or course is None:
         return False

@@ -222,7 +222,7 @@ def _terminate(attempt: ExamAttempt, report: ControlReport, now: datetime) -> No
             attempt.end_time = now
             changed = ["end_time"]
         else:
-            # Handed in first, for the LMS is owed that event; a learner whose verdict follows at once hears of that.
+            # Submitted first, for the LMS is owed that event; the e-mail is that of a verdict which follows at once.
             waits = verdict == ExamAttemptStatus.second_review_required
             enter_status(attempt, ExamAttemptStatus.submitted, by=None, reason=reason, now=now, mail=waits)
     if verdict != attempt.status:

@@ -35,7 +35,7 @@ _MYSQL_TRANSIENT: Final = frozenset({1205, 1213, 1020})
 
 
 def is_transient(error: OperationalError) -> bool:
-    """Whether the database gave up on a transaction only because of others at work."""
+    """Tell whether the database gave up on a transaction only because of others at work."""
     if connection.vendor == "mysql":
         return bool(error.args) and error.args[0] in _MYSQL_TRANSIENT
     return "is locked" in str(error)

@@ -1,4 +1,4 @@
-"""Who may do what to an attempt, and from where: tables. Whoever wants to know asks them; code has no exceptions."""
+"""Rules of transitions as tables: who may do what to an attempt, and from which status. Code has no exceptions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from edx_exams.apps.core.statuses import ExamAttemptStatus
 
 
 class Transition(NamedTuple):
-    """Where an action leads, and from where."""
+    """Target of an action, and the statuses from which it may be taken."""
 
     to: ExamAttemptStatus
     #: Statuses from which the action moves the attempt.
