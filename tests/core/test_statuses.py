@@ -165,7 +165,7 @@ def test_whoever_enters_a_status_in_which_the_clock_runs_starts_it(to: str) -> N
 
 def test_a_status_that_does_not_exist_is_refused() -> None:
     attempt = attempt_that_is("created")
-    with pytest.raises(ExamIllegalStatusTransition, match=r"'finished'.*created, download_software_clicked"):
+    with pytest.raises(ExamIllegalStatusTransition, match=r"“finished”.*created, download_software_clicked"):
         update_attempt_status(attempt.pk, "finished")
     assert reloaded(attempt).status == "created"
 
