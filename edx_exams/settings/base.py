@@ -262,6 +262,8 @@ ACTIVE_ATTEMPT_ELSEWHERE: str | None = "edx_exams.apps.router.latest.active_atte
 #: Seconds that it is given to accept a connection, to answer, and in sum for a whole call.
 LEGACY_CONNECT_TIMEOUT = 2
 LEGACY_READ_TIMEOUT = 5
+#: Seconds for the answer to a PATCH, by which the LMS registers all exams of a course.
+LEGACY_WRITE_TIMEOUT = 30
 #: Seconds for which learners' polls leave it alone after it has failed.
 LEGACY_PAUSE_AFTER_FAILURE = 30
 

@@ -44,6 +44,7 @@ def lms(with_legacy_service: None, settings: Settings) -> Iterator[LegacyLms]:
 def impatient(settings: Settings) -> None:
     """The legacy service gets little time to answer."""
     settings.LEGACY_CONNECT_TIMEOUT = settings.LEGACY_READ_TIMEOUT = SHORT_TIMEOUT
+    settings.LEGACY_WRITE_TIMEOUT = SHORT_TIMEOUT
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from edx_exams.apps.core.checks import TAG
 from tests.api.conformance import document
 
 
-@pytest.mark.parametrize("name", ["LEGACY_CONNECT_TIMEOUT", "LEGACY_READ_TIMEOUT", "LEGACY_PAUSE_AFTER_FAILURE"])
+@pytest.mark.parametrize(
+    "name", ["LEGACY_CONNECT_TIMEOUT", "LEGACY_READ_TIMEOUT", "LEGACY_WRITE_TIMEOUT", "LEGACY_PAUSE_AFTER_FAILURE"]
+)
 @pytest.mark.parametrize("value", [None, 0, -1, "5", float("inf"), True])
 def test_a_wait_without_end_is_an_error(name: str, value: Any, settings: Settings) -> None:
     setattr(settings, name, value)

@@ -1,6 +1,7 @@
 """Requests that go to the legacy service, and their form on arrival."""
 
 import json
+import time
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -270,3 +271,25 @@ def test_finding_out_whose_a_course_is_keeps_within_the_budget_of_statements(
         assert as_learner.get(EXAM.replace(CONTENT_ID, exam.content_id)).json()["exam"]["id"] == exam.pk
     with at_most(4):
         assert as_learner.get(LATEST).json()["exam_type"] == "timed"
+
+
+def test_a_whole_courses_exams_may_take_longer_than_a_question(
+    lms: LegacyLms, as_course_team: APIClient, settings: Settings
+) -> None:
+    settings.LEGACY_CONNECT_TIMEOUT = settings.LEGACY_READ_TIMEOUT = 0.1
+
+    def late(handler: Any) -> None:
+        time.sleep(0.4)
+        answers(200, [])(handler)
+
+    lms.behave = late
+    assert as_course_team.patch(EXAMS, [exam_item()], format="json").status_code == 200
+    assert as_course_team.get(PROVIDER).status_code == 504
+
+
+def test_the_lms_is_asked_at_its_inner_address(lms: LegacyLms, as_course_team: APIClient, settings: Settings) -> None:
+    """Behind a proxy that routes some of the LMS's paths to us, its own address would lead back here."""
+    settings.LEGACY_INTERNAL_URL, settings.LMS_ROOT_URL = lms.url, "http://127.0.0.1:9"
+    lms.behave = answers(200, {})
+    assert as_course_team.get(PROVIDER).status_code == 200
+    assert len(lms.token_requests) == 1

@@ -112,6 +112,7 @@ class LegacyClient(OAuthAPIClient):
         query: Mapping[str, str | int] | None = None,
         body: bytes | None = None,
         retry: bool = False,
+        read_timeout: float | None = None,
     ) -> LegacyResponse:
         """
         Ask the legacy service something; its answers of 4xx and, where they are JSON, of 5xx are answers too.
@@ -119,13 +120,15 @@ class LegacyClient(OAuthAPIClient):
         :param path: below its API, with `{}` where the ids go
         :param body: JSON
         :param retry: try once more if the connection is cut or an old token refused: for what changes nothing
+        :param read_timeout: seconds for the answer, where the client's own are too few
         :raises LegacyServiceFailed: it gave no answer that could be passed on
         """
         url = f"{self._base_url}{_API}{path.format(*(quote(each, safe='') for each in ids))}"
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
         headers = _headers(has_body=body is not None)
-        remaining = _Deadline(*self._timeout)
+        connect, read = self._timeout
+        remaining = _Deadline(connect, read if read_timeout is None else read_timeout)
         try:
             while True:
                 token = self._authenticate(remaining)
@@ -281,7 +284,7 @@ def legacy_client() -> LegacyClient:
     """The process's client, made when it is first wanted."""
     with _making:
         return _client(
-            settings.LMS_ROOT_URL,
+            settings.LEGACY_INTERNAL_URL or settings.LMS_ROOT_URL,
             settings.BACKEND_SERVICE_EDX_OAUTH2_KEY,
             settings.BACKEND_SERVICE_EDX_OAUTH2_SECRET,
             connect=settings.LEGACY_CONNECT_TIMEOUT,

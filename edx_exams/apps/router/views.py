@@ -46,7 +46,8 @@ class CourseExams(exams.CourseExams):
         if is_ours(course_id):
             return super().patch(request, course_id)
         path = "proctored_exam/exam_registration/course_id/{}"
-        return _proxy_response(legacy_client().ask("PATCH", path, course_id, body=_registration(request.data)))
+        body, seconds = _registration(request.data), settings.LEGACY_WRITE_TIMEOUT
+        return _proxy_response(legacy_client().ask("PATCH", path, course_id, body=body, read_timeout=seconds))
 
 
 class LearnersExam(exams.LearnersExam):
