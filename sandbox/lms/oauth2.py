@@ -45,6 +45,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @require_POST
 def access_token(request: HttpRequest) -> HttpResponse:
     """An access token: the service account's, or against a code the person's who signed on."""
+    person: Person | None
     match request.POST.get("grant_type"):
         case "client_credentials":
             client, person = (WORKER_KEY, WORKER_SECRET), WORKER

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.e2e.conftest import COURSE, Look, OpenConsole, SignIn
 from tests.e2e.sandbox import RunningSandbox
@@ -16,7 +16,7 @@ from tests.e2e.test_sandbox import ATTEMPTS, EXTRA_TIME, OUTLINE, STUDIO, go_to_
 
 pytestmark = pytest.mark.e2e
 
-DESKTOP: Final = {"width": 1280, "height": 900}
+DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 900}
 # A telephone, and what a window of 1280 pixels is at 200 % and 400 %.
 WIDTHS: Final = {"desktop": 1280, "telephone": 390, "zoom-200": 640, "zoom-400": 320}
 WIDTHS_FOR_AXE: Final = ("desktop", "telephone")
