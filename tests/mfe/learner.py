@@ -15,6 +15,8 @@ from tests.mfe.campus import Campus
 # The library asks for the exam access token of whatever it shows, and says so itself when it gets none.
 _REFUSED_CONTENT: Final = re.compile(r"/api/v1/access_tokens/|/content/")
 
+_CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)")
+
 type Place = Page | FrameLocator
 
 
@@ -75,9 +77,10 @@ class Learner:
 
     def seconds_left(self, where: Place | None = None) -> int:
         """What the timer shows."""
-        text = self.timer(where).inner_text()
-        found = re.search(r"(\d\d):(\d\d):(\d\d)", text)
-        assert found, text
+        # The library shows a timer before it shows a time.
+        expect(self.timer(where)).to_contain_text(_CLOCK)
+        found = _CLOCK.search(self.timer(where).inner_text())
+        assert found
         hours, minutes, seconds = map(int, found.groups())
         return (hours * 60 + minutes) * 60 + seconds
 
