@@ -60,5 +60,11 @@ def test_arguments_are_parameters(name: str) -> None:
     assert User.objects.get(pk=user.pk).first_name == "Ada"
 
 
+@pytest.mark.parametrize("number", [2**31, 2**63, 10**30, -(10**30)])
+def test_a_number_that_no_column_holds_finds_nothing(number: int) -> None:
+    ExamFactory.create()
+    assert Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int)(number) == []
+
+
 def test_the_newest_of_nothing_is_nothing() -> None:
     assert newest([]) is None

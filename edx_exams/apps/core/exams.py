@@ -18,6 +18,7 @@ from edx_exams.apps.core.models import Exam, ProctoringProvider, User
 from edx_exams.apps.core.prepared import Prepared, newest
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
 
+_of_id: Final = Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int, related="provider")
 _active_of_content: Final = Prepared(
     Exam,
     lambda course_id, content_id: Exam.objects.filter(course_id=course_id, content_id=content_id, is_active=True),
@@ -32,7 +33,7 @@ _active_of_content: Final = Prepared(
 
 def get_exam_by_id(exam_id: int) -> Exam | None:
     """The exam, active or not, with its provider; None if there is none."""
-    return Exam.objects.select_related("provider").filter(pk=exam_id).first()
+    return newest(_of_id(exam_id))
 
 
 def get_exam_by_content_id(content_id: str) -> Exam | None:

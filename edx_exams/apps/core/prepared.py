@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 from django.db import connections, router
 from django.db.models import Model, QuerySet
 
+from edx_exams.apps.core.limits import MAX_INTEGER
+
 Row = Sequence[Any]
 
 #: Make the values that stand for the arguments while the text is built; a look-up has none such by itself.
@@ -55,7 +57,11 @@ class Prepared[M: Model]:
         """Run it: one statement."""
         alias = router.db_for_read(self._model)
         statement = self._statements.get(alias) or self._statements.setdefault(alias, self._prepare(alias))
-        given = dict(zip(self._marks, arguments, strict=True))
+        given = {
+            mark: argument
+            for mark, argument in zip(self._marks, arguments, strict=True)
+            if isinstance(argument, str) or abs(argument) <= MAX_INTEGER  # no row has a number that no column holds
+        }
         connection = connections[alias]
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, [given.get(value, value) for value in statement.parameters])
