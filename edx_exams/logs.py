@@ -12,6 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 #: Ids that a record carries where there are any.
 _IDS: Final = ("dd.trace_id", "dd.span_id", "request_id", "userid", "remoteip")
 
+#: What the line of an answered request has besides.
+_OF_REQUESTS: Final = ("user_id", "method", "path", "status", "duration_ms")
+
 OPENEDX_FORMAT: Final = (
     "%(asctime)s %(levelname)s %(process)d [%(name)s] [%(filename)s:%(lineno)d] "
     "[dd.trace_id=%(dd.trace_id)s dd.span_id=%(dd.span_id)s] [request %(request_id)s] [user %(userid)s] "
@@ -44,9 +47,11 @@ class RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a record."""
-        request = get_current_request()
-        given = _REQUEST_ID.fullmatch(request.headers.get("X-Request-ID", "")) if request else None
-        record.request_id = given.group() if given else None
+        if request := get_current_request() or getattr(record, "answered_request", None):
+            given = _REQUEST_ID.fullmatch(request.headers.get("X-Request-ID", ""))
+            record.request_id = given.group() if given else None
+        else:
+            record.request_id = None
         return True
 
 
@@ -77,6 +82,7 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
             **{name: getattr(record, name, None) or "0" for name in _IDS},
         }
+        line.update({name: getattr(record, name) for name in _OF_REQUESTS if hasattr(record, name)})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

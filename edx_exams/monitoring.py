@@ -1,6 +1,8 @@
 """`/metrics` for Prometheus: requests that every process counts, and backlogs that the database tells."""
 
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +17,9 @@ from prometheus_client.registry import Collector
 
 from edx_exams.apps.api.methods import allow_methods
 from edx_exams.apps.core import health, metrics
+from edx_exams.apps.core.models import User
+
+log = logging.getLogger(__name__)
 
 _responses = Counter("edx_exams_responses", "Responses, by the URL's name and the HTTP status.", ["view", "status"])
 
@@ -36,6 +41,39 @@ class CountResponses:
         match = request.resolver_match
         _responses.labels(match.view_name or "unnamed" if match else "none", str(response.status_code)).inc()
         return response
+
+
+class LogRequests:
+    """Middleware: logs each request with method, path, status and duration. Not there at all where that is off."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        if not settings.LOG_REQUESTS:
+            raise MiddlewareNotUsed
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Log the request once it is answered. Of the address the path alone: a query may hold what no log may."""
+        started = time.perf_counter()
+        response = self._get_response(request)
+        milliseconds = round((time.perf_counter() - started) * 1000)
+        known = {
+            "answered_request": request,
+            "user_id": _known_user_id(request),
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "duration_ms": milliseconds,
+        }
+        log.info("%s %s %d %d ms", request.method, request.path, response.status_code, milliseconds, extra=known)
+        return response
+
+
+def _known_user_id(request: HttpRequest) -> int | None:
+    """Return the id of who asked, if that was looked up for the answer: for a log line no database is asked."""
+    values = vars(request)
+    user = values.get("_cached_user") or values.get("user")
+    # Not `isinstance`: it would ask a user that is looked up lazily for its class, and so the database.
+    return user.pk if user is not None and issubclass(type(user), User) else None
 
 
 class _FromDatabase(Collector):

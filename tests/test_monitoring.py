@@ -1,5 +1,6 @@
 """`/metrics`: off by default; what is counted, and what the database tells."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from edx_exams import monitoring
-from tests.factories import overdue_attempt, submitted_attempt
+from edx_exams.logs import JSONFormatter, RequestIdFilter
+from tests import tokens
+from tests.factories import UserFactory, overdue_attempt, submitted_attempt
 from tests.test_settings import CHECKOUT
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +98,27 @@ def test_alerts_and_dashboard_name_metrics_that_exist(measured: Client) -> None:
 def _names(expression: str) -> set[str]:
     words = expression.replace("(", " ").replace(")", " ").replace("{", " ").replace("[", " ").split()
     return {word for word in words if word.startswith("edx_exams_")}
+
+
+def test_each_request_is_a_line_of_json_with_ids_and_duration(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.LOG_REQUESTS = True
+    learner = UserFactory.create(username="ada", lms_user_id=7)
+    person = tokens.Person("ada", lms_user_id=7)
+    caplog.set_level("INFO", logger="edx_exams.monitoring")
+    client = Client(headers={**person.authorization("RS512"), "X-Request-ID": "abc-1"})
+    client.get("/api/v1/exams/attempt/latest?secret=1")
+    (record,) = [record for record in caplog.records if record.name == "edx_exams.monitoring"]
+    RequestIdFilter().filter(record)
+    line = json.loads(JSONFormatter().format(record))
+    assert {name: line[name] for name in ("request_id", "user_id", "method", "path", "status")} == {
+        "request_id": "abc-1",
+        "user_id": learner.pk,
+        "method": "GET",
+        "path": "/api/v1/exams/attempt/latest",
+        "status": 200,
+    }
+    assert line["duration_ms"] >= 0
+    assert "secret" not in json.dumps(line)
+    assert "ada" not in json.dumps(line)

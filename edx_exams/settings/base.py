@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "edx_exams.monitoring.LogRequests",
     "edx_exams.monitoring.CountResponses",
     "edx_exams.middleware.NoStore",
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
@@ -348,6 +349,8 @@ OPENEDX_TELEMETRY: list[str] = []
 METRICS_ENABLED = False
 
 # Logs
+#: Log a line for each request.
+LOG_REQUESTS = False
 #: `openedx` (the ecosystem's line) or `json`.
 LOGGING_FORMAT = "openedx"
 LOGGING = logging_configuration(LOGGING_FORMAT)

@@ -1,6 +1,5 @@
 """The service behind a proxy that ends TLS, as the how-to configures it: everything that it answers leads to https."""
 
-import json
 import os
 import re
 import ssl
@@ -25,6 +24,7 @@ from jwt.algorithms import RSAAlgorithm
 from playwright.sync_api import sync_playwright
 
 from tests import tokens
+from tests.core.test_admin_permissions import SUPERUSER_MAY
 from tests.services.databases import ROOT
 from tests.services.mariadb import HOST, free_port
 
@@ -248,17 +248,42 @@ def test_a_launch_passes_the_csrf_check_and_names_addresses_by_https(
     assert all(cookie.secure for cookie in browser.cookies if cookie.name.startswith("edx_exams_"))
 
 
-def test_in_a_real_browser_the_admin_lets_its_operator_in(site: dict[str, Any]) -> None:
+def test_in_a_real_browser_every_page_of_the_admin_opens(site: dict[str, Any]) -> None:
+    """The operator logs in, and opens each list, each page to add, and of each first row change, history, delete."""
+    faults: list[str] = []
+    seen: set[str] = set()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         try:
             page = chromium.new_context(ignore_https_errors=True).new_page()
-            page.goto(f"{site['url']}/admin/", timeout=90_000)
+            page.set_default_timeout(90_000)
+            page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
+            page.goto(f"{site['url']}/admin/")
             page.fill("#id_username", "root")
             page.fill("#id_password", PASSWORD)
-            page.click("input[type=submit]", timeout=90_000)
-            page.wait_for_url(f"{site['url']}/admin/", timeout=90_000)
-            assert "Special exams" in page.content()
-            assert json.dumps(page.context.cookies()).count('"secure": true') >= 1
+            page.click("input[type=submit]")
+            page.wait_for_url(f"{site['url']}/admin/")
+            assert all(cookie["secure"] for cookie in page.context.cookies() if cookie["name"].startswith("edx_exams_"))
+
+            def links(selector: str) -> list[str]:
+                found: list[str] = page.eval_on_selector_all(selector, "links => links.map(link => link.href)")
+                return found
+
+            def visit(url: str) -> None:
+                answer = page.goto(url)
+                seen.add(urlsplit(url).path)
+                if answer is None or answer.status >= 400:
+                    faults.append(f"{url}: {answer.status if answer else 'no answer'}")
+
+            for url in links("#content-main table a"):
+                visit(url)
+                for row in links("#result_list tbody tr:first-child th a")[:1]:
+                    visit(row)
+                    for further in links("a.historylink, a.deletelink"):
+                        visit(further)
         finally:
             chromium.close()
+    assert not faults
+    lists = {path for path in seen if path.count("/") == 4}
+    assert len(lists) >= len(SUPERUSER_MAY)
+    assert {"/admin/core/exam/add/", f"/admin/core/examattempt/{site['attempt']}/change/"} <= seen
