@@ -6,6 +6,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
@@ -206,6 +207,34 @@ def test_actions_check_rotate_and_retire(admin: Client, vendor: Vendor) -> None:
     second = platform_keys.signing_key(vendor.tool)
     assert "replace it first" in act(admin, "ltiplatformkey", "retire", first.pk, second.pk)
     assert [key["kid"] for key in platform_keys.key_set(vendor.tool)["keys"]] == [second.kid]
+
+
+def test_what_is_done_to_keys_stands_in_the_admins_log(admin: Client, vendor: Vendor) -> None:
+    first = vendor.tool.platform_keys.get()
+    act(admin, "ltitool", "check_tool", vendor.tool.pk)
+    act(admin, "ltitool", "rotate_key", vendor.tool.pk)
+    act(admin, "ltiplatformkey", "retire", first.pk)
+    logged = [entry.change_message.split()[0] for entry in LogEntry.objects.order_by("pk")]
+    assert logged == ["Checked", "Made", "Retired"]
+
+
+def test_who_may_only_look_does_not_check(client: Client, vendor: Vendor) -> None:
+    viewer = UserFactory.create(is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_ltitool"))
+    client.force_login(viewer)
+    LtiTool.objects.update(keyset_url="https://keys.example.com/jwks")
+    act(client, "ltitool", "check_tool", vendor.tool.pk)
+    assert not LogEntry.objects.exists()
+    assert LtiTool.objects.get().keyset_tried_at is None
+
+
+@pytest.mark.parametrize("field", ["oidc_login_url", "launch_url"])
+def test_people_are_sent_to_https_alone(field: str, admin: Client, vendor: Vendor, settings: Settings) -> None:
+    page = admin.post("/admin/lti/ltitool/add/", tool_form(**{field: "http://v.example.com/x"}))
+    assert (page.status_code, LtiTool.objects.count()) == (200, 1)
+    assert "must begin with https" in page.content.decode()
+    settings.LTI_TOOL_URL_ALLOWED_HOSTS = ["v.example.com"]
+    assert admin.post("/admin/lti/ltitool/add/", tool_form(**{field: "http://v.example.com/x"})).status_code == 302
 
 
 def test_who_may_only_look_neither_rotates_nor_retires(client: Client, vendor: Vendor) -> None:
