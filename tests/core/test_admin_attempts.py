@@ -313,3 +313,10 @@ def test_deleting_one_out_of_time_tells_of_both(browser: Client, events_owed: Ev
     attempt = overdue_attempt()
     assert browser.post(page(ExamAttempt, "delete", attempt.pk), {"post": "yes"}).status_code == 302
     assert events_owed() == ["submitted", "reset"]
+
+
+def test_while_the_last_seconds_run_a_page_asks_to_try_again(browser: Client, trail: Trail) -> None:
+    attempt = running_attempt(at=timezone.now() - timedelta(minutes=59, seconds=57))
+    answer = choose(browser, attempt, "ready_to_submit")
+    assert messages_of(answer) == ["The time of this attempt ends at this moment. Please try again in a few seconds."]
+    assert trail(attempt) == ["created", "started"]

@@ -1,5 +1,6 @@
 """The admin of attempts: each write goes the way of every other write, with its rules, history and events."""
 
+from datetime import timedelta
 from typing import Any, Final, override
 
 from django.contrib import admin, messages
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.forms import CharField, Form, IntegerField, ModelForm, TextInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from edx_exams.apps.core.admin_base import BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmin, user_of
@@ -17,13 +19,14 @@ from edx_exams.apps.core.api import (
     reset_exam_attempt,
     update_attempt_status,
 )
+from edx_exams.apps.core.clock import is_out_of_time
 from edx_exams.apps.core.corrections import CORRECTABLE, correct_attempt
-from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.exceptions import ExamBaseException, ExamIllegalStatusTransition
 from edx_exams.apps.core.history import LONGEST_REASON
 from edx_exams.apps.core.limits import MAX_MINUTES
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
-from edx_exams.apps.core.transactions import lock_users
+from edx_exams.apps.core.transactions import lock_attempts, lock_users
 from edx_exams.apps.core.transition_rules import is_allowed_at_all
 
 
@@ -59,6 +62,9 @@ class ForceForm(Form):
         label=_("Reason"), max_length=LONGEST_REASON, widget=TextInput({"class": "vTextField", "autofocus": True})
     )
 
+
+#: Time that a page needs at most to be saved: within it no attempt may run out, for the page cannot submit it.
+_TIME_OF_A_PAGE: Final = timedelta(seconds=5)
 
 _READ_ONLY: Final = ("user", "exam", "attempt_number", "extra_time_mins", "paused_at")
 
@@ -149,6 +155,12 @@ class ExamAttemptAdmin(BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmi
     @override
     def lock(self, request: HttpRequest, row: ExamAttempt) -> None:
         lock_users([row.user_id, user_of(request).pk])
+        if (locked := lock_attempts([row.pk]).get(row.pk)) is None:
+            return
+        locked.exam = row.exam
+        if is_out_of_time(locked, timezone.now() + _TIME_OF_A_PAGE):
+            message = _("The time of this attempt ends at this moment. Please try again in a few seconds.")
+            raise ExamIllegalStatusTransition(message)
 
     @override
     def save_model(self, request: HttpRequest, obj: ExamAttempt, form: Any, change: bool) -> None:

@@ -174,10 +174,10 @@ def act_as_learner(
     """
     Do what learners may do with their own attempt.
 
-    :param attempt: with its exam; what else it says is looked up again under the lock
-    :param detail: what went wrong, which the history keeps as the reason
     `submit` from a client whose clock is outdated (`clock.has_outdated_client`) changes nothing.
 
+    :param attempt: with its exam; what else it says is looked up again under the lock
+    :param detail: what went wrong, which the history keeps as the reason
     :raises ExamIllegalStatusTransition: not from where the attempt is
     """
     transition, reason = LEARNER_TRANSITIONS[action], detail or f"learner: {action}"
