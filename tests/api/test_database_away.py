@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import CourseStaffRole, User
@@ -113,8 +114,9 @@ def test_someone_new_is_introduced_whole_or_not_at_all() -> None:
 @pytest.mark.parametrize("operation", [*WRITES, Operation("PUT", "attempt", {"action": "verify"})], ids=str)
 @pytest.mark.django_db(transaction=True)
 def test_a_write_is_done_whole_or_not_at_all_at_whichever_statement_the_database_goes(
-    operation: Operation, staff: User, ids: dict[str, Any], snapshot: Snapshot
+    operation: Operation, staff: User, ids: dict[str, Any], snapshot: Snapshot, settings: Settings
 ) -> None:
+    settings.RETIREMENT_SERVICE_WORKER_USERNAME = staff.username
     client = APIClient(headers=person(staff).authorization())
     if operation.name == "attempts":  # the clock of another exam is running
         operation = operation._replace(body={"exam_id": "{other_exam_id}", "start_clock": False})

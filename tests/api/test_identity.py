@@ -347,6 +347,8 @@ def test_who_is_not_active_is_told_so_everywhere(by: str, unchanged: Unchanged) 
         client.cookies.load(ADA.cookies(email="new@example.com"))
     with unchanged():
         for operation in OPERATIONS:
+            if by == "cookies" and operation.name == "retirement":
+                continue  # for the platform's pipeline, whose token comes in the header
             answer = client.generic(operation.method, API + PATHS[operation.name].format_map(SOME_IDS))
             assert "deactivated" in assert_refused(answer, 403)["detail"]
 
