@@ -1,5 +1,5 @@
 """
-What an LMS that misbehaves costs: ``python -m benchmarks.legacy``.
+The cost of an LMS that misbehaves: ``python -m benchmarks.legacy``.
 
 Each fault of the router's tests, over real sockets and with the time-outs as they are by default; the service within
 this process, on SQLite in memory. Prints as CSV, for each fault: what a forwarded request is answered, after how long,

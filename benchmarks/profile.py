@@ -1,5 +1,5 @@
 """
-Where the time of a request goes: ``python -m benchmarks.profile latest [--requests 500] [--sort tottime]``.
+A profile of the time of a request: ``python -m benchmarks.profile latest [--requests 500] [--sort tottime]``.
 
 The service within this process, on SQLite in memory. Prints the CPU time of a request and the functions that take most
 of it. ENDPOINT is one of: latest, exam, token, health.

@@ -1,5 +1,5 @@
 """
-How fast a backlog leaves the outbox: ``python -m benchmarks.relay [--courses 500] [--events 20]``.
+The speed at which a backlog leaves the outbox: ``python -m benchmarks.relay [--courses 500] [--events 20]``.
 
 MariaDB and a Kafka broker (librdkafka's mock cluster) with a schema registry, all on this machine and in their own
 threads or processes; one relay in this process. Prints events per second, SQL statements per event, and how much memory

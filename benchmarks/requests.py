@@ -1,5 +1,5 @@
 """
-What the requests of an exam cost: ``python -m benchmarks.requests [--rounds 100] [--exams 30] [--attempts 300]``.
+The cost of an exam's requests: ``python -m benchmarks.requests [--rounds 100] [--exams 30] [--attempts 300]``.
 
 The service under gunicorn with two workers, on a MariaDB of its own, both on this machine. Every round makes each
 request once, one after another, so that whatever else the machine does at the time weighs on all of them alike. Prints
@@ -36,7 +36,7 @@ class Scene:
 
     def play(self, timed: Callable[[str, Call], Answer]) -> None:
         """
-        What a new learner does, and the course team meanwhile.
+        Make the requests of a new learner, and of the course team meanwhile.
 
         :param timed: makes the call, and notes under that name what it took
         """

@@ -14,7 +14,7 @@ COURSE: Final = "course-v1:Bench+C0+2026"
 
 class Size(NamedTuple):
     """
-    How much there is.
+    The size of a seeded platform.
 
     :param exams: of all courses together, the same number in each
     :param attempts: of all exams together

@@ -1,4 +1,4 @@
-"""How gunicorn serves in a container: `gunicorn -c edx_exams/docker_gunicorn_configuration.py edx_exams.wsgi`."""
+"""Configuration of gunicorn in a container: `gunicorn -c edx_exams/docker_gunicorn_configuration.py edx_exams.wsgi`."""
 
 import os
 from typing import Any

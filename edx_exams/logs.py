@@ -1,4 +1,4 @@
-"""How the service logs: a line a record on stdout, in the ecosystem's format or as JSON; no PII and no token in any."""
+"""Logging: a line a record on stdout, in the ecosystem's format or as JSON; no PII and no token in any."""
 
 import json
 import logging

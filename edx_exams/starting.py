@@ -1,4 +1,4 @@
-"""How a process that cannot start says so: one line that names the setting and the cause, and no traceback."""
+"""The message of a process that cannot start: one line that names the setting and the cause, and no traceback."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where the sandbox's servers live and keep their files: read from the environment once, by every process of it."""
+"""Addresses and directories of the sandbox's servers: read from the environment once, by every process of it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-How the proctoring tool and the exam service know each other: what a vendor and an operator tell each other once.
+The registration of the proctoring tool with the exam service: what a vendor and an operator tell each other once.
 
 Each of the two reads it here: one when the database is prepared, the other when it starts.
 """
@@ -36,15 +36,15 @@ def issuer() -> str:
 
 
 def authorization_url() -> str:
-    """Where the platform says who was launched."""
+    """Return the platform's address for the start of a launch."""
     return f"{issuer()}/lti/lti_consumer/v1/launch/"
 
 
 def token_url() -> str:
-    """Where the tool gets access tokens."""
+    """Return the platform's token endpoint."""
     return f"{issuer()}/lti/lti_consumer/v1/token/{CONFIG_ID}"
 
 
 def platform_key_set_url() -> str:
-    """Where the platform publishes the keys with which it signs for this tool."""
+    """Return the address of the platform's key set for this tool."""
     return f"{issuer()}/lti/lti_consumer/v1/public_keysets/{CONFIG_ID}"

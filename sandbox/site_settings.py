@@ -1,4 +1,4 @@
-"""What the settings of the sandbox's own sites have in common: small Django projects without models."""
+"""Settings that the sandbox's own sites share: small Django projects without models."""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +15,7 @@ def secret_key(name: str) -> str:
 
 def templates(site: Path, *context_processors: str) -> list[dict[str, Any]]:
     """
-    Where a site's templates are, and the skeleton of all sites' pages.
+    Settings of a site's templates, and the skeleton of all sites' pages.
 
     :param site: the site's directory
     """
@@ -30,7 +30,7 @@ def templates(site: Path, *context_processors: str) -> list[dict[str, Any]]:
 
 def middleware(site: str, *after_sessions: str) -> list[str]:
     """
-    What each request goes through.
+    The middleware of a site.
 
     :param site: the site's package, whose `middleware` has its content security policy
     """

@@ -1,4 +1,4 @@
-"""What gunicorn reads in a container."""
+"""The configuration that gunicorn reads in a container."""
 
 import runpy
 from pathlib import Path

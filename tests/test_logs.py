@@ -1,4 +1,4 @@
-"""How the service logs."""
+"""The format of log lines."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What each settings module makes of the environment and of an operator's file, and what must not start."""
+"""Each settings module, with the environment and an operator's file; and settings that must not start."""
 
 import importlib
 import importlib.util
@@ -236,7 +236,7 @@ class TestProduction:
 
 
 class TestBase:
-    """What all environments share and operators rely on."""
+    """Settings that all environments share and operators rely on."""
 
     def test_secrets_come_from_the_environment(self, load: Load) -> None:
         names = {

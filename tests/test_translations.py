@@ -1,4 +1,4 @@
-"""What people read is marked for translation, and pages are written from right to left where the language is."""
+"""Texts for people are marked for translation, and pages are written from right to left where the language is."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,5 @@
 """
-What a developer's machine uses where a deployment has secrets and servers of its own.
+Values for a developer's machine, where a deployment has secrets and servers of its own.
 
 Everything here is public and protects nothing: a system check keeps `production` from starting with it.
 """

@@ -91,7 +91,7 @@ def apply_migration_account(environment: Mapping[str, str], settings: dict[str, 
 
 def apply_https(settings: dict[str, Any]) -> None:
     """
-    Where `ROOT_URL` is https, keep cookies to https, and add the service's own origin to `CSRF_TRUSTED_ORIGINS`.
+    For a `ROOT_URL` of https, keep cookies to https, and add the service's own origin to `CSRF_TRUSTED_ORIGINS`.
 
     Behind a proxy that ends TLS Django may not know that origin. Cookie settings that the file has stay.
 

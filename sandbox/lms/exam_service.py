@@ -1,4 +1,4 @@
-"""What the LMS asks the exam service for itself, server to server."""
+"""Calls from the LMS to the exam service, server to server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExamServiceUnavailable(Exception):
 
 def is_exam(course_id: str, content_id: str, *, asked_for: Person) -> bool:
     """
-    Whether a section is an exam now, so that its content is to be guarded.
+    Check whether a section is an exam now, so that its content is to be guarded.
 
     :raises ExamServiceUnavailable: nobody knows; the content has to stay closed
     """

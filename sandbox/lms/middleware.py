@@ -1,4 +1,4 @@
-"""What holds for every page of the sandbox LMS."""
+"""Headers of every page of the sandbox LMS."""
 
 from __future__ import annotations
 

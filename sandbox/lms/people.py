@@ -1,4 +1,4 @@
-"""Who can sign in to the sandbox."""
+"""The people who can sign in to the sandbox."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +36,7 @@ class Person:
 
     @property
     def is_learner(self) -> bool:
-        """Whether this person takes exams here rather than running them."""
+        """Check whether this person takes exams here rather than running them."""
         return not self.teaches and not self.administrator
 
 

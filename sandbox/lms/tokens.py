@@ -62,7 +62,7 @@ def identity_token(person: Person, *, now: int | None = None) -> str:
 
 
 def is_identity_of(token: str, person: Person) -> bool:
-    """Whether this is a token of ours that says so, and has not expired."""
+    """Check whether this is a token of ours that says so, and has not expired."""
     try:
         claims = jwt.decode(
             token, _own_public_key().key, algorithms=[keys.ALGORITHM], audience=JWT_AUDIENCE, issuer=JWT_ISSUER

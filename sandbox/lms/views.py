@@ -200,7 +200,7 @@ def _content_of(section: Section) -> JsonResponse:
 
 @require_GET
 def studio(request: HttpRequest, course_id: str) -> HttpResponse:
-    """Which sections are exams, and who supervises them."""
+    """Show which sections are exams, and who supervises them."""
     course = course_or_404(course_id)
     sections = [{"contentId": section.content_id, "title": section.title} for section in course.sections]
     # The exam service lists the exams of its own courses only.
@@ -228,7 +228,7 @@ def allowances(request: HttpRequest, course_id: str) -> HttpResponse:
 
 @require_GET
 def contact_us(request: HttpRequest) -> HttpResponse:
-    """Where the exam service's e-mails send people who have a question."""
+    """Show the page to which the exam service's e-mails send people who have a question."""
     return render(request, "sandbox/contact_us.html")
 
 

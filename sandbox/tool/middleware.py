@@ -1,4 +1,4 @@
-"""What holds for every page of the proctoring tool."""
+"""Headers of every page of the proctoring tool."""
 
 from __future__ import annotations
 

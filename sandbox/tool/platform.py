@@ -95,7 +95,7 @@ def key_set() -> Mapping[str, Any]:
 
 
 class _ProctoringMessage(MessageValidatorAbstract):
-    """What LtiStartProctoring and LtiEndAssessment must hold beside what every launch holds."""
+    """Claims that LtiStartProctoring and LtiEndAssessment must hold beside those of every launch."""
 
     def can_validate(self, jwt_body: Mapping[str, Any]) -> bool:
         return jwt_body.get(f"{LTI}message_type") in {START_PROCTORING, END_ASSESSMENT}

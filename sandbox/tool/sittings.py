@@ -1,4 +1,4 @@
-"""What the tool remembers: one sitting per learner, exam and attempt, in a small SQLite file."""
+"""The tool's memory: one sitting per learner, exam and attempt, in a small SQLite file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOCK_SECONDS: Final = 10
 
 
 class State(StrEnum):
-    """Where a sitting stands; from `running` on in the platform's own words, as it last said."""
+    """The state of a sitting; from `running` on in the platform's own words, as it last said."""
 
     setting_up = "setting_up"
     ready = "ready"
@@ -62,7 +62,7 @@ class Incident:
 
     @property
     def moment(self) -> datetime:
-        """When."""
+        """The time of the event."""
         return datetime.fromisoformat(self.at)
 
 
@@ -121,37 +121,37 @@ class Sitting:
 
     @property
     def session_data(self) -> str:
-        """What the platform wants to see again."""
+        """Data that the platform wants to see again."""
         return str(self.claims[f"{AP}session_data"])
 
     @property
     def start_assessment_url(self) -> str:
-        """Where to say that the learner may begin."""
+        """Address to which the tool says that the learner may begin."""
         return str(self.claims[f"{AP}start_assessment_url"])
 
     @property
     def control_url(self) -> str:
-        """Where the platform takes the proctor's actions."""
+        """Address of the platform's Assessment Control Service."""
         return str(self.claims[f"{AP}acs"]["assessment_control_url"])
 
     @property
     def return_url(self) -> str:
-        """Where the exam is."""
+        """Address of the exam."""
         return str(self.claims.get(f"{LTI}launch_presentation", {}).get("return_url", ""))
 
     @property
     def began_at(self) -> datetime:
-        """When the learner first came."""
+        """Time at which the learner first came."""
         return datetime.fromisoformat(self.began)
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to watch."""
+        """Check whether there is nothing left to watch."""
         return self.has_left or self.state in {State.complete, State.terminated}
 
     @property
     def status(self) -> str:
-        """Where it stands, for people."""
+        """The state in words for people."""
         if self.state == State.complete or (self.has_left and self.state != State.terminated):
             return "Handed in"
         return _WORDS[self.state]

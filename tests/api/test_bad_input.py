@@ -1,4 +1,4 @@
-"""What nobody should send, in every field of every body: JSON that says why it is refused, and no row changed."""
+"""Bad input in every field of every body: JSON that says why it is refused, and no row changed."""
 
 import json
 from collections.abc import Mapping

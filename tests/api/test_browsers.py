@@ -1,4 +1,4 @@
-"""What a page on another origin needs: cookies, a CSRF token and CORS, as the MFEs use them."""
+"""The needs of a page on another origin: cookies, a CSRF token and CORS, as the MFEs use them."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What each request may ask of the database: statements, those of authentication and transactions included."""
+"""Budgets of SQL statements: those of each request, those of authentication and transactions included."""
 
 from collections.abc import Callable
 from typing import Any, Final

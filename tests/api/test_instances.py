@@ -1,4 +1,4 @@
-"""What learners and course teams live through when an exam changes its type or provider, goes, and comes back."""
+"""Stories of learners and course teams when an exam changes its type or provider, goes, and comes back."""
 
 from datetime import timedelta
 from typing import Any, Final

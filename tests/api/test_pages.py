@@ -1,4 +1,4 @@
-"""What is served beside the API: health, pages for people, documentation, a login for test environments."""
+"""Pages beside the API: health, pages for people, documentation, a login for test environments."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How paths may be written, and what is no path."""
+"""Spellings of paths that are accepted, and those that are refused."""
 
 import json
 from typing import Any, Final

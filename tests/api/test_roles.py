@@ -1,4 +1,4 @@
-"""Who may do what: every role, every endpoint, every method."""
+"""The permissions of every role, every endpoint, every method."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Who has signed in with the platform: found by the LMS's user id, with the rights of nobody else."""
+"""People who sign in with the platform: found by the LMS's user id, with the rights of nobody else."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the tests of the domain look at: an attempt's history, the events owed, times that do not move."""
+"""Fixtures of the domain's tests: an attempt's history, the events owed, times that do not move."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

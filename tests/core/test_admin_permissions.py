@@ -1,5 +1,5 @@
 """
-What may be written in the admin: for each model, each page and each kind of person.
+The writes that the admin allows: for each model, each page and each kind of person.
 
 Made from the registry, so that a new model cannot be forgotten: one without a line in `SUPERUSER_MAY` fails.
 """

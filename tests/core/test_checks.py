@@ -66,7 +66,7 @@ def put(settings: Settings, name: str, value: object) -> None:
 
 
 def refusal() -> str:
-    """What a process that runs our checks at its start says as it ends, a line for each error."""
+    """Run a process that checks its settings at start, and return what it says: a line for each error."""
     with pytest.raises(SystemCheckError) as stopped:
         run_settings_checks()
     return str(stopped.value)

@@ -1,4 +1,4 @@
-"""How a course runs its exams: its provider and whom its learners write to."""
+"""A course's settings for its exams: its provider, and the address that learners write to."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -163,7 +163,7 @@ class TestWho:
 
 @pytest.mark.django_db
 class TestToken:
-    """What the LMS checks: signature, person, expiry, content."""
+    """Check what the LMS checks: signature, person, expiry, content."""
 
     def claims(self, token: str) -> dict[str, Any]:
         """The token's claims, its signature checked with our public key."""

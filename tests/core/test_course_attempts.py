@@ -25,7 +25,7 @@ def found(**selection: Any) -> list[ExamAttempt]:
 
 
 class TestSelection:
-    """Which attempts, in which order."""
+    """The selection of attempts, and their order."""
 
     def test_all_of_the_courses_active_exams_newest_first(self) -> None:
         attempts = [OldAttemptFactory.create() for _ in range(3)]
@@ -108,7 +108,7 @@ class TestSelection:
 
 
 class TestRows:
-    """What a team sees of an attempt."""
+    """The columns that a team sees of an attempt."""
 
     def test_an_attempt_that_nobody_reviewed(self) -> None:
         attempt = OldAttemptFactory.create(start_time=NOON, allowed_time_limit_mins=60, status="started")

@@ -51,7 +51,7 @@ def as_in_events(user: User) -> dict[str, Any]:
 
 
 class TestEachTransition:
-    """Who and what an event tells of."""
+    """The people and the content that an event names."""
 
     def test_a_submission_was_asked_for_by_the_learner(self, learner: User) -> None:
         attempt = submitted_attempt(ExamFactory.create(proctored=True), learner)

@@ -243,7 +243,7 @@ class TestSync:
 
 
 class TestLookups:
-    """Which exam is meant."""
+    """The exam that an id names."""
 
     def test_by_id_active_or_not(self) -> None:
         exam = ExamFactory.create(is_active=False, proctored=True)

@@ -72,7 +72,7 @@ def test_ours_have_names_that_it_never_recorded_and_hang_together_without_it() -
 
 @pytest.mark.django_db(transaction=True)
 class TestAdoption:
-    """What the first of ours makes of a database."""
+    """The first of our migrations, on databases of all ages."""
 
     @pytest.mark.parametrize("last", [NAMES[0], NAMES[13], NAMES[-2]])
     def test_one_that_is_migrated_half_way_is_refused_with_what_to_do(self, last: str) -> None:

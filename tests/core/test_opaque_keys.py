@@ -1,4 +1,4 @@
-"""What course ids and content ids say."""
+"""Course ids and content ids."""
 
 import pytest
 from hypothesis import given, settings

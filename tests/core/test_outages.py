@@ -1,4 +1,4 @@
-"""What is logged of a database that does not answer."""
+"""Log lines about a database that does not answer."""
 
 import logging
 

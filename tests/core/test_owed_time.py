@@ -147,7 +147,7 @@ def test_operators_may_let_pauses_reach_past_the_due_date(settings: Settings) ->
 
 @pytest.mark.django_db
 class TestGiving:
-    """What is written, and for whom."""
+    """Read what is written, and for whom."""
 
     @pytest.mark.parametrize("learners", [1, 20])
     def test_it_costs_the_same_for_any_number_of_learners(self, learners: int, statements_of: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who is who: every rule by which a name and an LMS user id become a person."""
+"""The resolver of persons: every rule by which a name and an LMS user id become a person."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Who is there, who comes, and who is there afterwards: names by the id of the row, 0 for a new one."""
+    """A case: people before, the one who comes, people afterwards; names by the id of the row, 0 for a new one."""
 
     rows: Sequence[Row]
     comes: tuple[int | None, str]

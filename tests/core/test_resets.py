@@ -107,7 +107,7 @@ class TestNumbers:
 
 
 class TestOwnReset:
-    """What learners may reset themselves."""
+    """Attempts that learners may reset themselves."""
 
     @pytest.mark.parametrize("exam_type", ["practice", "onboarding"])
     @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ class TestBeginningAgain:
 
 
 class TestLookups:
-    """Which attempt is meant."""
+    """The attempt that an id names."""
 
     def test_of_several_of_one_exam_the_newest_counts(self, learner: User) -> None:
         exam = ExamFactory.create()

@@ -1,4 +1,4 @@
-"""Who belongs to a course's team."""
+"""The members of a course's team."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which status follows which, by whose hand: the whole table, as the contract has it."""
+"""The table of transitions, whole, as the contract has it."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -47,7 +47,7 @@ EVENTS: Final[Mapping[str, list[str]]] = {
 
 
 class Rule(NamedTuple):
-    """Where an action leads, from where, and where it is answered as done already."""
+    """An action: the status that it leads to, those from which it is allowed, and those in which it is done already."""
 
     to: str
     moves_from: tuple[str, ...]

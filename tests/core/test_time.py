@@ -116,7 +116,7 @@ def test_an_attempt_in_progress_without_start_or_limit_is_over(unset: str) -> No
 
 @pytest.mark.django_db
 class TestSubmission:
-    """What is out of time is submitted, whoever notices."""
+    """Attempts whose time is over are submitted, whoever notices."""
 
     def test_the_end_is_the_moment_at_which_time_ran_out(self, trail: Trail, events_owed: EventsOwed) -> None:
         attempt = running_attempt(time_limit_mins=60, at=NOON)

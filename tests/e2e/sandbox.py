@@ -49,7 +49,7 @@ class RunningSandbox:
 
     @property
     def lms_url(self) -> str:
-        """Where people go."""
+        """Addresses of the pages."""
         return f"http://localhost:{self.lms_port}"
 
     @property

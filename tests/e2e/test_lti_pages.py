@@ -134,7 +134,7 @@ def test_the_platforms_pages_work_in_a_vendors_frame(
 
 @dataclass
 class Watch:
-    """What a browser is answered by the platform below `/lti/`, and what it brings to the tool."""
+    """The platform's answers to a browser below `/lti/`, and what the browser brings to the tool."""
 
     sandbox: RunningSandbox
     answers: dict[tuple[str, int], Mapping[str, str]] = field(default_factory=dict)

@@ -41,7 +41,7 @@ def set_up_proctoring(learner: Page, name: str) -> None:
 
 
 def check_in(learner: Page, name: str) -> None:
-    """What the tool wants before it lets a learner go on."""
+    """Do what the tool wants before it lets a learner go on."""
     expect(learner.get_by_role("heading", name="Show us that it is you")).to_be_visible()
     learner.get_by_label("Your name").fill(name)
     learner.get_by_label("Take the photo").check()
@@ -82,7 +82,7 @@ def terminate(proctor: Page, severity: str, *, reason: str = "Ended normally") -
 
 
 def refusals_in_console(page: Page) -> list[str]:
-    """What a page's console shows in red from now on."""
+    """Collect what a page's console shows in red from now on."""
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     return errors

@@ -61,7 +61,7 @@ def seconds_left(page: Page) -> int:
 
 
 def attempt_row(username: str, exam: str) -> str:
-    """Where the attempt of a learner stands in the staff's table."""
+    """Find the row of a learner's attempt in the staff's table."""
     return f"tr:has(th:text-is('{username}')):has(td:text-is('{exam}'))"
 
 

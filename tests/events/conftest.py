@@ -1,4 +1,4 @@
-"""What tests of the event bus share."""
+"""Fixtures of the event bus's tests."""
 
 from collections.abc import Iterator
 

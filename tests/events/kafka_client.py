@@ -22,7 +22,7 @@ def message(event: RoleEvent, offset: int, partition: int = 0, **instead: Any) -
 
 class KafkaClient:
     """
-    What `confluent_kafka.Consumer` does for one member of a group.
+    A client that does what `confluent_kafka.Consumer` does for one member of a group.
 
     :param log: messages by partition
     """

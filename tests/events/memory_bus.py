@@ -43,7 +43,7 @@ class MemoryPublisher(Publisher):
             self._accept(delivery)
 
     def ids(self, course: str) -> list[str]:
-        """What the bus has of a course."""
+        """List the messages of a course."""
         return [str(event.metadata.id) for event in self.events if event.key == course]
 
     def _accept(self, delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""What the configurations of operators become."""
+"""Operators' settings of the event bus, and the ones that result."""
 
 import copy
 import logging

@@ -1,4 +1,4 @@
-"""What a course team does while learners sit exams, by the service's REST API."""
+"""Actions of a course team while learners sit exams, by the service's REST API."""
 
 from __future__ import annotations
 

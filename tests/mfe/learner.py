@@ -76,7 +76,7 @@ class Learner:
         return (where or self.page).get_by_test_id("exam-timer")
 
     def seconds_left(self, where: Place | None = None) -> int:
-        """What the timer shows."""
+        """Read the timer."""
         # The library shows a timer before it shows a time.
         expect(self.timer(where)).to_contain_text(_CLOCK)
         found = _CLOCK.search(self.timer(where).inner_text())

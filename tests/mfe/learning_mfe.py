@@ -46,7 +46,7 @@ class Sequence:
 
 
 def environment(sandbox: RunningSandbox, origin: str) -> dict[str, str]:
-    """What an operator of the learning MFE configures, with the sandbox as its platform."""
+    """The configuration of the learning MFE, with the sandbox as its platform."""
     return {
         "BASE_URL": origin,
         "LMS_BASE_URL": sandbox.lms_url,

@@ -1,4 +1,4 @@
-"""What a learner's page asks of the service in ten minutes of an exam."""
+"""The requests that a learner's page makes in ten minutes of an exam."""
 
 from __future__ import annotations
 

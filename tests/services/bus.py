@@ -81,7 +81,7 @@ class Bus:
         return places
 
     def assigned(self, group: str) -> list[int]:
-        """How many partitions each member of the group has, fewest first; none while the group finds itself."""
+        """Count the partitions of each member of the group, fewest first; none while the group finds itself."""
         try:
             described = self.admin.describe_consumer_groups([group])[group].result(BROKER_SECONDS)
         except KafkaException:  # a new broker's coordinator is still being made

@@ -41,13 +41,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def tally(pytestconfig: pytest.Config) -> Tally:
-    """Where rounds are counted; printed after the last test."""
+    """The count of rounds; printed after the last test."""
     return pytestconfig.stash[TALLY]
 
 
 @pytest.fixture(scope="session")
 def faults(pytestconfig: pytest.Config) -> Faults:
-    """Where it is kept what was seen of each fault; printed after the last test."""
+    """The results of each fault; printed after the last test."""
     return pytestconfig.stash[FAULTS]
 
 

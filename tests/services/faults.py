@@ -1,4 +1,4 @@
-"""What was seen of each fault, as a table."""
+"""A table of the results of each fault."""
 
 from typing import Final
 

@@ -1,5 +1,5 @@
 """
-What must hold in a course whatever happened at the same time, told from its rows, their history and the outbox alone.
+Invariants of a course, whatever happened at the same time, told from its rows, their history and the outbox alone.
 
 Each finding is a line of text; none is the only good number of them.
 """
@@ -115,7 +115,7 @@ def _unlike_history(
 
 
 def _impossible_attempt_life(life: list[Any]) -> Iterator[str]:
-    """What one attempt's history may never show."""
+    """List what one attempt's history may never show."""
     for before, after in pairwise(life):
         if before.history_type == DELETED:
             yield f"attempt {after.id} lived on after it was deleted: {after.status}"
@@ -129,7 +129,7 @@ def _impossible_attempt_life(life: list[Any]) -> Iterator[str]:
 
 
 def _impossible_change(before: Any, after: Any) -> Iterator[str]:
-    """What may not happen to an attempt between two rows of its history."""
+    """List what may not happen to an attempt between two rows of its history."""
     if before.status in FINISHED and after.status in UNFINISHED:
         yield f"attempt {after.id} went from {before.status} back to {after.status}"
     if _content(before) == _content(after):
@@ -144,7 +144,7 @@ def _impossible_change(before: Any, after: Any) -> Iterator[str]:
 
 
 def _content(history_row: Any) -> tuple[Any, ...]:
-    """What the history row says of the attempt, without when, who and why."""
+    """The attempt as a history row has it, without date, user and reason."""
     names = [field.attname for field in history_row._meta.concrete_fields]
     return _values(history_row, (name for name in names if name != "modified" and not name.startswith("history_")))
 

@@ -111,7 +111,7 @@ class JavaServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there, whoever started it."""
+        """Check whether its process is there, whoever started it."""
         return self.pid is not None
 
     def stop(self) -> None:

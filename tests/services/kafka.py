@@ -45,7 +45,7 @@ class Kafka(JavaServer):
 
     @property
     def address(self) -> str:
-        """What clients know as ``bootstrap.servers``."""
+        """The value of clients' ``bootstrap.servers``."""
         return f"{HOST}:{self.port}"
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What the database says that happened, and what Kafka says that was told of it."""
+"""The changes in the database, compared with the messages on Kafka."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ _FRAME: Final = 5
 
 
 class Outcome(NamedTuple):
-    """What became of a learner's attempt. No learner of these has the same outcome twice."""
+    """The end of a learner's attempt. No learner of these has the same outcome twice."""
 
     course: str
     learner: str
@@ -41,7 +41,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True)
 class Balance:
-    """What was owed against what was told."""
+    """The events that were owed, compared with those that were published."""
 
     committed: int
     messages: int
@@ -56,7 +56,7 @@ class Balance:
 
     @property
     def is_sound(self) -> bool:
-        """Whether everything is there once or more often, nothing else is, and in order."""
+        """Check whether everything is there once or more often, nothing else is, and in order."""
         return not (self.lost or self.phantom or self.ambiguous or self.disorder)
 
 
@@ -75,7 +75,7 @@ class Ledger:
         self._begin = newest.history_id if newest else 0
 
     def committed(self) -> list[Outcome]:
-        """What the history of attempts owes, in its order."""
+        """Read the events that the history of attempts owes, in its order."""
         status: dict[int, str] = {}
         owed = []
         rows = ExamAttempt.history.using(self._database.alias).filter(history_id__gt=self._begin)
@@ -136,7 +136,7 @@ class Ledger:
 
 
 def _disorder(committed: Iterable[Outcome], told: Iterable[Outcome], late: Collection[str]) -> int:
-    """How often something came before what had happened before it, of one course, or of one late learner."""
+    """Count the messages that came before an earlier one, of one course, or of one late learner."""
     place = {outcome: number for number, outcome in enumerate(committed)}
     lines: dict[str, list[int]] = defaultdict(list)
     for outcome in told:

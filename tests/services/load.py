@@ -44,7 +44,7 @@ class Sample:
 
 class Load:
     """
-    What is going on; a context manager, at whose end all that was begun has come to its end.
+    The load on the service; a context manager, at whose end all that was begun has come to its end.
 
     In each course one thing happens after the other, so that the order of its events is one that can be told.
 
@@ -94,7 +94,7 @@ class Load:
             time.sleep(0.05)
 
     def count(self, status: int) -> int:
-        """How many requests got this answer; 0 for those that got none."""
+        """Count the requests that got this answer; 0 for those that got none."""
         return sum(sample.status == status for sample in self.samples)
 
     def introduce_all(self) -> None:

@@ -119,7 +119,7 @@ class MariaDB:
 
     @property
     def is_running(self) -> bool:
-        """Whether it answers, whoever started it."""
+        """Check whether it answers, whoever started it."""
         return self._answers()
 
     def create_database(self, name: str) -> None:

@@ -31,7 +31,7 @@ class Registry(JavaServer):
 
     @property
     def url(self) -> str:
-        """What clients know as ``schema.registry.url``."""
+        """The value of clients' ``schema.registry.url``."""
         return f"http://{HOST}:{self.port}/apis/ccompat/v7"
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What this service never does by itself: it does all that a request asks for, events included, and takes it back."""
+"""Middleware that does all that a request asks for, events included, and takes it back."""
 
 from collections.abc import Callable
 from typing import Final

@@ -71,7 +71,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for a call: status, headers by lower-case name, and the body as it was sent."""
+    """The response to a call: status, headers by lower-case name, and the body as it was sent."""
 
     call: Call
     status: int
@@ -89,7 +89,7 @@ class Answer:
 
     @property
     def detail(self) -> str | None:
-        """Why it was refused, if the body says so in the way that the contract asks for."""
+        """The reason of a refusal, if the body gives it as the contract asks."""
         try:
             detail = self.json["detail"]
         except (ValueError, TypeError, KeyError):

@@ -31,7 +31,7 @@ def rows(alias: str, of: Columns) -> Rows:
 
 
 def changed(before: Rows, after: Rows) -> str:
-    """What differs, in words; empty if nothing does."""
+    """Describe the differences in words; empty if there are none."""
     return "\n".join(
         f"{table}: gone {_few(was, now)}; new {_few(now, was)}"
         for table, was in before.items()

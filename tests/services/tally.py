@@ -1,4 +1,4 @@
-"""What was seen in many rounds of simultaneous requests, as a table."""
+"""A table of the results of many rounds of simultaneous requests."""
 
 from collections import Counter
 from dataclasses import dataclass, field

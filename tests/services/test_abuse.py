@@ -1,5 +1,5 @@
 """
-What nobody should send, sent to the real server: the answer is JSON and no 5xx, and a refusal changes nothing.
+Bad input, sent to the real server: the answer is JSON and no 5xx, and a refusal changes nothing.
 
 Also the database going away under the service, and a lock that another holds on to.
 """
@@ -175,7 +175,7 @@ class Stage:
 
 
 def offences(answer: Answer) -> Iterator[str]:
-    """What is wrong with an answer, whatever was asked."""
+    """Find what is wrong with an answer, whatever was asked."""
     if answer.status >= 500:
         yield "5xx"
     if answer.status >= 400:

@@ -1,5 +1,5 @@
 """
-Who is who, which course is which, and what a column holds: the fast tests of these, on MariaDB with old collations.
+People, courses and columns told apart: the fast tests of these, on MariaDB with old collations.
 
 Each run is a process of its own, with a test database of that character set; the identity columns are what the
 migrations make of them.

@@ -402,7 +402,7 @@ def test_simultaneous_requests_leave_no_anomaly(
 
 
 def test_sweeps_and_learners_at_once_submit_each_attempt_once(service: Service) -> None:
-    """What is out of time when three sweeps come, in small batches, while the learners themselves look."""
+    """Attempts that are out of time when three sweeps come, in small batches, while the learners themselves look."""
     course = Course(service)
     exam = course.exam(time_limit_mins=0)
     attempts = [course.attempt(exam, course.learner(), "start") for _ in range(60)]

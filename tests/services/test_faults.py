@@ -65,7 +65,7 @@ IF RAND() < 0.2 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The table is fu
 
 @dataclass
 class Stage:
-    """What there is to break, and what is going on."""
+    """The services that can be broken, and the load on them."""
 
     bus: Bus
     server: MariaDB

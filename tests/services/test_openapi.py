@@ -64,7 +64,7 @@ def service(mariadb: MariaDB, service_on: ServiceOn) -> Iterator[Service]:
 
 @pytest.fixture
 def configuration(service: Service, tmp_path: Path) -> Path:
-    """What schemathesis is told of a new course and the learner's attempt in it: something to ask about."""
+    """Parameters for schemathesis: a new course and the learner's attempt in it."""
     course = Course(service)
     timed, practice = course.exams(
         exam_body(course.content_id("timed")), exam_body(course.content_id("practice"), exam_type="practice")

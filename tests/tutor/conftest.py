@@ -49,7 +49,7 @@ def plugin_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=SITES, ids=" ".join)
 def site(request: pytest.FixtureRequest, plugin_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """What a release renders for one configuration."""
+    """The files that a release renders for one configuration."""
     release, configuration = request.param
     install(release, plugin_wheel)
     return save(release, tmp_path_factory.mktemp("tutor") / "root", CONFIGURATIONS[configuration])

@@ -1,4 +1,4 @@
-"""What Tutor renders is valid: YAML, compose files, Kubernetes manifests, shell, Dockerfile."""
+"""Files that Tutor renders are valid: YAML, compose files, Kubernetes manifests, shell, Dockerfile."""
 
 import subprocess
 from pathlib import Path

@@ -37,7 +37,7 @@ json.dump([task for task in tasks if "exams" in task[1]], sys.stdout)
 @dataclass(frozen=True, eq=False)
 class Site:
     """
-    What Tutor rendered for one configuration.
+    The files that Tutor rendered for one configuration.
 
     :param release: of Tutor, `21` or `22`
     :param root: Tutor's project root
@@ -49,12 +49,12 @@ class Site:
 
     @property
     def environment(self) -> Path:
-        """Where the rendered files are."""
+        """Directory of the rendered files."""
         return self.root / "env"
 
     @property
     def plugin(self) -> Path:
-        """Where those of our plugin are."""
+        """Directory of our plugin's files."""
         return self.environment / "plugins" / "edx-exams"
 
     @cached_property

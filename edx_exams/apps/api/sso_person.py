@@ -61,7 +61,7 @@ def find_person(
 
 
 def _issued_at(response: Mapping[str, Any]) -> datetime | None:
-    """When the platform issued its token; None, which renames nobody, where it does not say."""
+    """Return the time at which the platform issued its token; None, which renames nobody, where it does not say."""
     try:
         claims = jwt.decode(response["access_token"], options={"verify_signature": False})  # it came by our own request
         return datetime.fromtimestamp(claims["iat"], UTC)

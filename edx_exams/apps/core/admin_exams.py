@@ -44,7 +44,7 @@ class ConfigurationForm(ModelForm):
 
 @admin.register(CourseExamConfiguration)
 class CourseExamConfigurationAdmin(BoundedSearchAdmin, KeptRowsAdmin, DomainErrorAdmin):
-    """How courses run their exams. The provider is changed over the API, which moves the exams along."""
+    """Courses' settings for their exams. The provider is changed over the API, which moves the exams along."""
 
     form = ConfigurationForm
     list_display = ("course_id", "provider", "allow_opt_out", "escalation_email")

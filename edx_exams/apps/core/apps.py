@@ -13,7 +13,7 @@ from edx_exams.logs import quieten_libraries
 
 
 def _tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """What every connection needs, whoever configured the database."""
+    """Set what every connection needs, whoever configured the database."""
     if refuse_unstorable_text not in connection.execute_wrappers:  # a connection that was closed comes again
         connection.execute_wrappers.append(refuse_unstorable_text)
     if connection.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""How a course runs its exams: who proctors them, and whom a learner writes to."""
+"""A course's settings for its exams: the provider that proctors them, and the address that learners write to."""
 
 from django.db.models import Q, QuerySet
 
@@ -43,7 +43,7 @@ def set_escalation_email(course_id: str, escalation_email: str | None) -> None:
 
 
 def get_escalation_email(exam_id: int) -> str | None:
-    """Whom learners of this exam write to, None if the course names nobody or there is no such exam."""
+    """Return whom learners of this exam write to; None if the course names nobody or there is no such exam."""
     course_id = Exam.objects.filter(pk=exam_id).values_list("course_id", flat=True).first()
     configuration = _configurations(course_id=course_id).first() if course_id else None
     return configuration.escalation_email if configuration else None

@@ -42,7 +42,7 @@ class BadRow(NamedTuple):
     reason: str
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """Result for one row."""
 
     ADDED = "added"
@@ -58,7 +58,7 @@ class RowResult(NamedTuple):
     """
 
     line: int
-    outcome: Outcome
+    outcome: RowOutcome
     note: str = ""
 
 
@@ -163,11 +163,11 @@ def add_course_staff(rows: Sequence[StaffRow], *, pretend: bool = False) -> list
         user = people[row.username]
         key = (row.username, row.course_id, row.role)
         if not user.is_active:
-            results.append(RowResult(row.line, Outcome.REFUSED, "the person's account has been deactivated"))
+            results.append(RowResult(row.line, RowOutcome.REFUSED, "the person's account has been deactivated"))
             continue
         note = "" if user.email.casefold() == row.email.casefold() else "has another e-mail address here, which stays"
         is_there = key in new or (user.pk, row.course_id, row.role) in existing
-        results.append(RowResult(row.line, Outcome.EXISTED if is_there else Outcome.ADDED, note))
+        results.append(RowResult(row.line, RowOutcome.EXISTED if is_there else RowOutcome.ADDED, note))
         if not is_there:
             new[key] = CourseStaffRole(user=user, course_id=row.course_id, role=row.role)
     if new and not pretend:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class CourseExamConfigurationData(NamedTuple):
-    """How a course runs its exams; `provider` is the provider's name."""
+    """A course's settings for its exams; `provider` is the provider's name."""
 
     course_id: str
     provider: str | None

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 
 class ExamType(NamedTuple):
-    """What follows from an exam's type."""
+    """Properties that follow from an exam's type."""
 
     name: str
     is_proctored: bool

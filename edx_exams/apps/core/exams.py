@@ -60,7 +60,7 @@ def get_course_exams(course_id: str) -> QuerySet[Exam]:
 
 
 def get_provider_by_exam_id(exam_id: int) -> ProctoringProvider | None:
-    """Who proctors the exam, None if nobody does or there is no such exam."""
+    """Return the exam's proctoring provider; None if it has none or there is no such exam."""
     exam = get_exam_by_id(exam_id)
     return exam.provider if exam else None
 
@@ -71,19 +71,19 @@ def get_course_exam_by_id(course_id: str, exam_id: int) -> Exam | None:
 
 
 def get_exam_provider(course_id: str, exam_id: int) -> ProctoringProvider | None:
-    """Who proctors this exam of the course, None if nobody does or the course has no such exam."""
+    """Return the proctoring provider of this exam of the course; None if it has none or the course has no such exam."""
     exam = get_course_exam_by_id(course_id, exam_id)
     return exam.provider if exam else None
 
 
 def get_exam_url_path(course_id: str, content_id: str) -> str:
-    """Where the learning MFE shows the exam."""
+    """Return the address at which the learning MFE shows the exam."""
     return f"{settings.LEARNING_MICROFRONTEND_URL}/course/{course_id}/{content_id}"
 
 
 def is_exam_passed_due(exam: Mapping[str, Any], now: datetime | None = None) -> bool:
     """
-    Whether a serialized exam's due date has passed. For practice and onboarding exams it never has.
+    Check whether a serialized exam's due date has passed. For practice and onboarding exams it never has.
 
     :param exam: with `due_date` (datetime, ISO 8601 text or None), and `exam_type` or `is_practice_exam`
     """

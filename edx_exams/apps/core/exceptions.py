@@ -1,5 +1,5 @@
 """
-What the domain refuses, and why.
+The refusals of the domain, and their reasons.
 
 Each exception carries the HTTP status that a request ends with, and words for the person who reads them.
 """

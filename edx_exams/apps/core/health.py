@@ -1,4 +1,4 @@
-"""What `/health/` tells beside the database: the apps that know more register it here."""
+"""Details of `/health/` beside the database: the apps that know more register it here."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -91,7 +91,7 @@ class Instances:
 
 @dataclass
 class Changes:
-    """What becomes of a course's exams, decided and not yet written."""
+    """The changes of a course's exams, decided and not yet written."""
 
     instances: Instances
     retired: list[Exam] = field(default_factory=list)
@@ -241,7 +241,7 @@ class _Allowances:
 
     @property
     def user_ids(self) -> set[int]:
-        """Whom they concern."""
+        """Ids of the learners concerned."""
         return {user_id for allowances in self._of.values() for user_id in allowances}
 
     def hand_over(self) -> None:

@@ -21,10 +21,10 @@ from edx_exams.apps.core.models import EmailKind, ExamAttempt, OwedEmail, OwedEm
 TRIED_FOR: Final = timedelta(hours=24)
 #: Seconds until the second try, doubled for each further one up to the longest pause.
 FIRST_PAUSE: Final = 5.0
-#: The longest pause in seconds while the e-mail is younger than `FRESH_FOR`, and later.
+#: The longest pause in seconds while the e-mail is younger than `FREQUENT_RETRY_PERIOD`, and later.
 LONGEST_PAUSE_WHILE_FRESH: Final = 60.0
 LONGEST_PAUSE: Final = 900.0
-FRESH_FOR: Final = timedelta(minutes=10)
+FREQUENT_RETRY_PERIOD: Final = timedelta(minutes=10)
 
 #: Rows that are read or deleted at once.
 _CHUNK: Final = 500
@@ -83,7 +83,7 @@ def mark_cancelled(email: OwedEmail, reason: str, *, condition: Exists) -> None:
 class Retries(NamedTuple):
     """Numbers of e-mails that are tried again later, and of those that have failed."""
 
-    put_off: int
+    rescheduled: int
     failed: int
 
 
@@ -95,7 +95,7 @@ def schedule_retry(
     ids_by_pause: defaultdict[float | None, list[int]] = defaultdict(list)
     for email in emails:
         ids_by_pause[pause_after(email.delivery_attempts, age=now - email.due_since)].append(email.pk)
-    put_off = failed = 0
+    rescheduled = failed = 0
     for pause, ids in ids_by_pause.items():
         updated = _pending(ids, condition).update(
             state=OwedEmailState.failed if pause is None else OwedEmailState.pending,
@@ -103,8 +103,8 @@ def schedule_retry(
             next_try=None if pause is None else DatabaseNow() + timedelta(seconds=pause),
             last_error=error,
         )
-        put_off, failed = (put_off, failed + updated) if pause is None else (put_off + updated, failed)
-    return Retries(put_off, failed)
+        rescheduled, failed = (rescheduled, failed + updated) if pause is None else (rescheduled + updated, failed)
+    return Retries(rescheduled, failed)
 
 
 def pause_after(failures: int, *, age: timedelta) -> float | None:
@@ -116,7 +116,7 @@ def pause_after(failures: int, *, age: timedelta) -> float | None:
     """
     if age >= TRIED_FOR:
         return None
-    longest = LONGEST_PAUSE_WHILE_FRESH if age < FRESH_FOR else LONGEST_PAUSE
+    longest = LONGEST_PAUSE_WHILE_FRESH if age < FREQUENT_RETRY_PERIOD else LONGEST_PAUSE
     return min(longest, FIRST_PAUSE * float(1 << min(failures, 16)))
 
 

@@ -1,5 +1,5 @@
 """
-Who is who: the one place where a name and an LMS user id become a person.
+The resolver of persons: the one place where a name and an LMS user id become a person.
 
 A person is the LMS's user id where it is known, and the username otherwise. Usernames change and are given to others in
 the LMS, ids never: rights stay with the id.
@@ -42,7 +42,7 @@ _of_name_or_id: Final = Prepared(
 
 class Introduction(NamedTuple):
     """
-    What the LMS says of a person.
+    The LMS's claims about a person.
 
     :param lms_user_id: None in the tokens of workers
     :param attributes: values of the user's further fields, by field name; what it does not say is absent

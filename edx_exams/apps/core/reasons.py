@@ -1,4 +1,4 @@
-"""Why a proctoring tool ended an assessment: the reason codes of 1EdTech Proctoring Services, in words."""
+"""The reasons for which a proctoring tool ends an assessment: the codes of 1EdTech Proctoring Services, in words."""
 
 from typing import Final
 

@@ -37,7 +37,7 @@ _CHUNK: Final = 500
 
 
 class OldNames(NamedTuple):
-    """What a person was called, and what stands in its place."""
+    """The names of a person, and those that take their place."""
 
     username: str
     email: str

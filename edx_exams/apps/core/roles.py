@@ -11,7 +11,7 @@ COURSE_TEAM_ROLES: Final = frozenset({"staff", "instructor", "limited_staff"})
 
 
 def is_course_staff(user: User, course_id: str) -> bool:
-    """Whether this person is global staff, or staff of exactly that course in whatever role. At most one statement."""
+    """Check whether this person is global staff, or staff of exactly that course. At most one statement."""
     return user.has_course_staff_permission(course_id)
 
 

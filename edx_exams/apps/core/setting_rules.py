@@ -1,4 +1,4 @@
-"""What values a setting may have, as data: each app's checks hold a table of rules."""
+"""Rules for the values of settings, as data: each app's checks hold a table of rules."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ _MISSING: Final = object()
 
 
 class Rule(NamedTuple):
-    """What a setting's value must be, and how an error says it."""
+    """A condition that a setting's value must meet, and the words for one that does not."""
 
     accepts: Callable[[Any], bool]
     expected: str

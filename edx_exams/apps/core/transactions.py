@@ -1,5 +1,5 @@
 """
-How the domain writes: one transaction, locks first and in one order, and again after a deadlock.
+Writes of the domain: one transaction, locks first and in one order, and again after a deadlock.
 
 The order: the course's configuration, then users, then attempts, each by ascending id. Whoever keeps to it cannot
 deadlock with another who does. The first statement of a transaction is the one that waits for its lock: at REPEATABLE

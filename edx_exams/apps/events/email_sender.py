@@ -106,7 +106,7 @@ class EmailSender:
                     counts[self._deliver(email, server)] += 1
                 if not emails or self._unavailable:
                     break
-            self._put_off_due()
+            self._reschedule_due()
         finally:
             server.close()
         return counts
@@ -135,7 +135,7 @@ class EmailSender:
         """
         if not self._lease.may_send:
             return _INTERVAL
-        self._put_off_due()
+        self._reschedule_due()
         self._purge()
         if time.monotonic() < self._paused_until:
             return _INTERVAL
@@ -151,21 +151,21 @@ class EmailSender:
             self._queue.put(email)
         return _BUSY_INTERVAL if len(emails) == room else _INTERVAL
 
-    def _put_off_due(self) -> None:
+    def _reschedule_due(self) -> None:
         """Schedule all e-mails that are due for later if the mail server could not be reached."""
         if not self._unavailable:
             return
         error, self._unavailable = self._unavailable, ""
-        put_off = failed = 0
+        rescheduled = failed = 0
         while self._lease.may_send:
             emails = owed_emails.due_emails(at_most=_CHUNK, excluding=self._in_flight)
             retries = owed_emails.schedule_retry(emails, error, condition=self._lease.condition())
-            put_off, failed = put_off + retries.put_off, failed + retries.failed
+            rescheduled, failed = rescheduled + retries.rescheduled, failed + retries.failed
             if not any(retries):
                 break
         self._faults.report(
             f"Mail server unavailable ({error}): see EMAIL_HOST and EMAIL_HOST_USER.",
-            detail=f" {put_off} e-mails are tried again later, {failed} have failed",
+            detail=f" {rescheduled} e-mails are tried again later, {failed} have failed",
         )
 
     def _purge(self) -> None:

@@ -1,4 +1,4 @@
-"""What the event bus's tables hold of a person who is retired."""
+"""Forget a retired person in the event bus's tables."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What the LTI tables hold of a person who is retired."""
+"""Forget a retired person in the LTI tables."""
 
 from typing import Any
 

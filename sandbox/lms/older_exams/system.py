@@ -81,7 +81,7 @@ class OlderAttempt:
 
     @property
     def is_running(self) -> bool:
-        """Whether its clock runs."""
+        """Check whether its clock runs."""
         return self.status in {"started", "ready_to_submit"}
 
     def as_json(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class System:
         return next((one for one in self.attempts if one.user_id == user_id and one.is_running), None)
 
     def may_read(self, content_id: str, person: Person) -> bool:
-        """Whether this person may see the content: always what is no exam, an exam's while it is being sat."""
+        """Check whether this person may see the content: always what is no exam, an exam's while it is being sat."""
         if self.exam(content_id) is None:
             return True
         attempt = self.attempt_of(content_id, person.user_id)
@@ -184,7 +184,7 @@ class System:
 
     def act(self, attempt_id: int, person: Person, action: str) -> OlderAttempt:
         """
-        What the learner does with the attempt: start, stop, submit.
+        Do what the learner asks for with the attempt: start, stop, submit.
 
         :raises Refused: it is not theirs, it is over, or there is no such action
         """

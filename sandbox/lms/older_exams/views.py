@@ -93,7 +93,7 @@ def learners_exam(request: HttpRequest, course_id: str) -> HttpResponse:
 @for_the_exam_service
 @require_GET
 def provider_settings(request: HttpRequest, exam_id: int) -> HttpResponse:
-    """Whom to ask for help."""
+    """Show the contact for help."""
     return JsonResponse(SUPPORT)
 
 

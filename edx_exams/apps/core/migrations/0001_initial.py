@@ -121,7 +121,7 @@ def _author() -> AnyField:
 
 
 def _past_reference(model: str) -> AnyField:
-    """What a history row points at may have gone since."""
+    """Rows that a history row points at may have gone since."""
     return models.ForeignKey(
         blank=True,
         db_constraint=False,

@@ -1,4 +1,4 @@
-"""When a person was renamed, so that an older token renames nobody back."""
+"""Remember when a person was renamed, so that an older token renames nobody back."""
 
 from django.db import migrations, models
 

@@ -15,7 +15,7 @@ from edx_exams.apps.core.checks import run_settings_checks
 from edx_exams.apps.core.commands import CommandWithExamples, Progress, on_termination
 from edx_exams.apps.core.course_staff_list import (
     BadRow,
-    Outcome,
+    RowOutcome,
     RowResult,
     StaffRow,
     add_course_staff,
@@ -48,9 +48,9 @@ class Command(CommandWithExamples):
     @override
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a program, whose exit code tells of refused rows. `call_command` raises nothing for them."""
-        self.counts: Counter[Outcome] = Counter()
+        self.counts: Counter[RowOutcome] = Counter()
         super().run_from_argv(argv)
-        if self.counts[Outcome.REFUSED]:
+        if self.counts[RowOutcome.REFUSED]:
             sys.exit(1)
 
     @override
@@ -84,7 +84,7 @@ class Command(CommandWithExamples):
                 for result in results:
                     self._report(result, progress)
                     self.counts[result.outcome] += 1
-                    if result.outcome is Outcome.REFUSED:
+                    if result.outcome is RowOutcome.REFUSED:
                         refused.append(result.line)
                 progress.tell(self.counts.total())
         except UnreadableList as error:
@@ -108,15 +108,15 @@ class Command(CommandWithExamples):
     def _report(self, result: RowResult, progress: Progress) -> None:
         if result.note:
             progress.end()
-            refused = "refused: " if result.outcome is Outcome.REFUSED else "the person "
+            refused = "refused: " if result.outcome is RowOutcome.REFUSED else "the person "
             self.stderr.write(f"Line {result.line}: {refused}{result.note}")
 
     def _sum(self, refused: Sequence[int], *, pretend: bool) -> str:
         """Return the last line: how many rows came to what."""
         counts = self.counts
         total = (
-            f"{counts.total():,} rows: {counts[Outcome.ADDED]:,} {'would be ' if pretend else ''}added, "
-            f"{counts[Outcome.EXISTED]:,} existed, {counts[Outcome.REFUSED]:,} refused"
+            f"{counts.total():,} rows: {counts[RowOutcome.ADDED]:,} {'would be ' if pretend else ''}added, "
+            f"{counts[RowOutcome.EXISTED]:,} existed, {counts[RowOutcome.REFUSED]:,} refused"
         )
         if not refused:
             return total
@@ -126,5 +126,5 @@ class Command(CommandWithExamples):
 
 def _done(batch: Sequence[StaffRow | BadRow], *, pretend: bool) -> list[RowResult]:
     good = [row for row in batch if isinstance(row, StaffRow)]
-    bad = [RowResult(row.line, Outcome.REFUSED, row.reason) for row in batch if isinstance(row, BadRow)]
+    bad = [RowResult(row.line, RowOutcome.REFUSED, row.reason) for row in batch if isinstance(row, BadRow)]
     return sorted([*bad, *(add_course_staff(good, pretend=pretend) if good else [])])
