@@ -15,7 +15,7 @@ from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.transition_rules import LearnerAction
 from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
-from tests.factories import ExamFactory, UserFactory, make_attempt
+from tests.factories import AllowanceFactory, ExamFactory, UserFactory, make_attempt
 from tests.lti.facts import status
 from tests.lti.vendor import AP, LTI, PLATFORM, Browser, Vendor, form_of, proctored_exam, query_of, register
 
@@ -44,6 +44,14 @@ def test_a_launch_can_begin_by_post_too(browser: Browser, attempt: ExamAttempt) 
 
     response = browser.post(f"/lti/start_proctoring/{attempt.pk}", headers=person(browser.user).authorization())
     assert response.status_code == 302
+
+
+def test_the_proctor_is_told_of_a_review_exception(browser: Browser, attempt: ExamAttempt, vendor: Vendor) -> None:
+    AllowanceFactory.create(
+        user=attempt.user, exam=attempt.exam, extra_time_mins=0, review_policy_exception="May use a dictionary."
+    )
+    custom = browser.launch(attempt, vendor)[f"{LTI}custom"]
+    assert custom["review_policy_exception"] == "May use a dictionary."
 
 
 def test_the_message_holds_every_claim_and_no_name(

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 MOST: Final[Mapping[str, int]] = {
     "set out": 20,
     "set out again": 12,
-    "get the id_token": 8,
+    "get the id_token": 9,
     "bring the tool's answer": 18,
     "end": 16,
     "key set": 2,

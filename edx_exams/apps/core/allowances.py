@@ -33,6 +33,12 @@ def minutes_if_started(exam: Exam, user_id: int, now: datetime | None = None) ->
     return clock.entitled(exam, allowance_for(exam, user_id), now or timezone.now())
 
 
+def get_review_policy_exception(exam: Exam, user_id: int) -> str | None:
+    """Return the course team's words for the proctor of this learner, None if there are none."""
+    allowance = allowance_for(exam, user_id)
+    return allowance.review_policy_exception if allowance else None
+
+
 def grant_extra_time(course_id: str, grants: Sequence[ExtraTime], *, granted_by: User) -> None:
     """
     Give learners extra minutes for exams of a course, replacing what they had: all of them or none.

@@ -6,6 +6,7 @@ The positional arguments of each function and their meaning are a promise.
 
 from edx_exams.apps.core.allowances import (
     allowances_of,
+    get_review_policy_exception,
     grant_extra_time,
     minutes_if_started,
     revoke_extra_time,
@@ -112,6 +113,7 @@ __all__ = [
     "get_exam_url_path",
     "get_provider_by_exam_id",
     "get_providers",
+    "get_review_policy_exception",
     "give_allowances",
     "grant_access",
     "grant_course_role",

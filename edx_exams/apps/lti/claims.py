@@ -104,20 +104,30 @@ def common_claims(
 
 
 def start_proctoring_claims(
-    *, attempt_number: int, session_data: str, start_assessment_url: str, control_url: str, custom_url: str
+    *,
+    attempt_number: int,
+    session_data: str,
+    start_assessment_url: str,
+    control_url: str,
+    custom_url: str,
+    review_policy_exception: str | None,
 ) -> dict[str, Any]:
     """
     Build the claims that LtiStartProctoring adds: Proctoring Services 1.0, “Start Proctoring Message”.
 
     :param session_data: the tool gives it back with LtiStartAssessment
     :param custom_url: host and path of the page for browsers without the vendor's extension
+    :param review_policy_exception: the course team's words for the proctor of this learner
     """
+    custom = {"custom_url": custom_url}
+    if review_policy_exception is not None:
+        custom["review_policy_exception"] = review_policy_exception
     return {
         f"{AP}attempt_number": attempt_number,
         f"{AP}session_data": session_data,
         f"{AP}start_assessment_url": start_assessment_url,
         f"{AP}acs": {"assessment_control_url": control_url, "actions": list(CONTROL_ACTIONS)},
-        f"{LTI}custom": {"custom_url": custom_url},
+        f"{LTI}custom": custom,
     }
 
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from edx_exams.apps.core.api import get_exam_url_path, mark_ready
+from edx_exams.apps.core.api import get_exam_url_path, get_review_policy_exception, mark_ready
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.reasons import reason_text
@@ -186,6 +186,7 @@ def _particular_claims(launch: LtiLaunch) -> dict[str, Any]:
         start_assessment_url=addresses.address("start-assessment"),
         control_url=addresses.acs_url(launch.tool),
         custom_url=addresses.browser_lock_address(),
+        review_policy_exception=get_review_policy_exception(attempt.exam, attempt.user_id),
     )
 
 
