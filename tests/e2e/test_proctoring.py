@@ -233,7 +233,7 @@ def test_a_launch_needs_no_javascript(sign_in: SignIn, browser: Browser, sandbox
 
     plain = browser.new_context(storage_state=learner.context.storage_state(), java_script_enabled=False)
     page = plain.new_page()
-    page.goto(f"{sandbox.exams_url}/lti/start_proctoring/{attempt}")
+    page.goto(f"{sandbox.exams_url}/lti/start_proctoring/{attempt}", referer=f"{sandbox.lms_url}/")
     assert urlsplit(page.url).path == "/lti/lti_consumer/v1/launch/"
     look(page, "launch-without-javascript")
     page.get_by_role("button").click()
