@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from edx_exams.apps.core.models import Exam, ExamAttempt, ProctoringProvider
 from edx_exams.apps.lti.models import LtiLaunch
 from tests.lti.forgeries import FORGERIES, Forge
-from tests.lti.vendor import In
+from tests.lti.vendor import START_ASSESSMENT, In
 from tests.services.courses import act
 from tests.services.lti_scene import Blow, Scene
 from tests.services.server import Call
@@ -85,6 +86,33 @@ def _link(path: str, **headers: str) -> Callable[[Scene], Blow]:
     return prepare
 
 
+def _by_cookies(path: str, **headers: str) -> Callable[[Scene], Blow]:
+    """A link that another page of the same site has the learner's browser open: the LMS's cookies go along."""
+
+    def prepare(scene: Scene) -> Blow:
+        attempt = scene.attempt()
+        cookies = "; ".join(f"{name}={value}" for name, value in attempt.learner.cookies().items())
+        sent = {name.replace("_", "-"): value for name, value in headers.items()} | {"Cookie": cookies}
+        return lambda: scene.send(Call("GET", f"/lti/{path}/{attempt.id}", headers=sent))
+
+    return prepare
+
+
+def a_multipart_form(scene: Scene) -> Blow:
+    _, _, cookie = scene.launched()
+    headers = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode", "Cookie": cookie}
+    return lambda: scene.send(Call("POST", START_ASSESSMENT, body=b"--x\r\n" + b"a" * 100_000, headers=headers))
+
+
+def an_answer_after_a_change_of_the_tool(scene: Scene) -> Blow:
+    attempt, launch, cookie = scene.launched()
+    alias = scene.stage.alias
+    exam = ExamAttempt.objects.using(alias).select_related("exam").get(pk=attempt.id).exam
+    other = ProctoringProvider.objects.using(alias).get(lti_configuration_id=str(scene.competitor.tool.pk))
+    Exam.objects.using(alias).filter(pk=exam.pk).update(provider=other)
+    return lambda: scene.answer(scene.vendor.start_assessment(launch), cookie)
+
+
 def someone_elses_attempt(scene: Scene) -> Blow:
     victims, own = scene.running(), scene.attempt()
     return lambda: scene.send(
@@ -113,6 +141,16 @@ LAUNCH: Final[dict[str, Callable[[Scene], Blow]]] = {
     "end link fetched ahead": _link("end_assessment", sec_purpose="prefetch;prerender"),
     "launch link on another site": _link("start_proctoring", sec_fetch_site="cross-site"),
     "end link on another site": _link("end_assessment", sec_fetch_site="cross-site"),
+    "end as an image of the same site": _by_cookies("end_assessment", sec_fetch_mode="no-cors", sec_fetch_dest="image"),
+    "launch as an image of the same site": _by_cookies(
+        "start_proctoring", sec_fetch_mode="no-cors", sec_fetch_dest="image"
+    ),
+    "end in a frame without a referrer": _by_cookies(
+        "end_assessment", sec_fetch_mode="navigate", sec_fetch_dest="iframe"
+    ),
+    "end by a link of another page": _by_cookies("end_assessment", referer="https://blog.example.org/"),
+    "multipart in a slow charset": a_multipart_form,
+    "answer after a change of the tool": an_answer_after_a_change_of_the_tool,
     "someone else's attempt": someone_elses_attempt,
     "launch of a finished attempt": a_launch_of_a_finished_attempt,
 }

@@ -95,7 +95,7 @@ BODIES: Final[dict[str, list[dict[str, Any]]]] = {
 } | {
     "severity 2, -1, NaN": [{"incident_severity": value} for value in (2, -1, "NaN", float("nan"))],
     "a time without zone": [{"incident_time": "2026-03-01T12:00:00"}],
-    "attempt number '1', 0, 2**63": [{"attempt_number": value} for value in ("1", 0, 2**63)],
+    "attempt number 'one', 0, 2**63": [{"attempt_number": value} for value in ("one", 0, 2**63)],
     "a message of 5,000 characters": [{"reason_msg": "x" * 5000}],
     "extra time -1, 2**63": [{"extra_time": value} for value in (-1, 2**63)],
 }
