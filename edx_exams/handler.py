@@ -9,12 +9,12 @@ What is refused is only noted here; `middleware.RequestLimits` answers it, withi
 """
 
 import re
-from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, override
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.http.response import HttpResponseBase
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -38,7 +38,7 @@ class Handler(WSGIHandler):
     """Django's handler, behind the two checks."""
 
     @override
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> HttpResponseBase:
         """Answer a request."""
         _check_content_type(environ)
         _read_chunks(environ)

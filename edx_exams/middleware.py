@@ -101,7 +101,7 @@ class RequestLimits:
         if _content_length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return 413, f"The body must not be larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes."
         # The API and LTI read no such forms: their parsers refuse them unread, where they read a body at all.
-        if request.content_type.startswith("multipart/") and not request.path_info.startswith((_API, _LTI)):
+        if (request.content_type or "").startswith("multipart/") and not request.path_info.startswith((_API, _LTI)):
             return self._multipart_refusal(request)
         return None
 
@@ -127,12 +127,10 @@ def _content_length(request: HttpRequest) -> int:
 class _ForPages:
     """Lets requests that need no page's middleware pass by the next base class: the JSON API's, and probes."""
 
-    get_response: GetResponse
-
     def __call__(self, request: HttpRequest) -> Any:
         """Answer the request."""
         if request.path_info.startswith(_WITHOUT_PAGES):
-            return self.get_response(request)
+            return self.get_response(request)  # type: ignore[attr-defined]
         return super().__call__(request)  # type: ignore[misc]  # the next base class has it
 
 

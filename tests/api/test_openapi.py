@@ -71,7 +71,7 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(name: str, method:
             content = answer["content"]["application/json"]
             assert resolved(content["schema"])["required"] == ["detail"], status
             assert content["example"]["detail"], status
-    by_cookies = [] if name == "retirement" else [{"jwtCookies": []}]
+    by_cookies: list[Any] = [] if name == "retirement" else [{"jwtCookies": []}]
     assert found["security"] == [{"jwtHeader": []}, *by_cookies]
 
 

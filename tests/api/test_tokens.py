@@ -119,7 +119,7 @@ def test_a_remembered_token_gives_what_its_person_may_now(as_course_team: APICli
 
 
 def test_no_more_tokens_are_remembered_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    remembered = verified_tokens._remembered
+    remembered: Any = verified_tokens._remembered
     monkeypatch.setattr(remembered, "_max_entries", 50)
     for number in range(200):
         verified_tokens.verify(ADA.token(jti=str(number)))
@@ -132,4 +132,5 @@ def test_what_is_remembered_of_a_token_is_neither_it_nor_shared() -> None:
     first = verified_tokens.decode(token)
     first["administrator"] = True
     assert verified_tokens.decode(token)["administrator"] is False
-    assert not any(token in key for key in verified_tokens._remembered._cache)
+    remembered: Any = verified_tokens._remembered
+    assert not any(token in key for key in remembered._cache)

@@ -20,7 +20,7 @@ import pytest
 from edx_exams.handler import Handler
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_sqlite
-from tests.services.mariadb import HOST
+from tests.services.ports import HOST
 from tests.url_table import paths
 
 pytestmark = pytest.mark.services
@@ -88,10 +88,10 @@ def ask(handler: Handler, case: Case, method: str) -> int:
         **({"HTTP_TRANSFER_ENCODING": "chunked"} if chunked else {"CONTENT_LENGTH": str(len(content))}),
     }
     seen: list[str] = []
-    response = handler(given, lambda status, _headers: seen.append(status))  # type: ignore[arg-type, return-value]
+    response: Any = handler(given, lambda status, _headers: seen.append(status))  # type: ignore[arg-type]
     for _ in response:
         pass
-    response.close()  # type: ignore[attr-defined]
+    response.close()
     return int(seen[0].split()[0])
 
 

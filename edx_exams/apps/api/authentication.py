@@ -14,7 +14,7 @@ from edx_rest_framework_extensions.auth.jwt.cookies import (
 )
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
-from rest_framework_jwt.blacklist.exceptions import MissingToken
+from rest_framework_jwt.blacklist.exceptions import MissingToken  # type: ignore[import-untyped]
 
 from edx_exams.apps.api.token_person import require_active, token_person, with_rights_of
 from edx_exams.apps.api.tokens import VerifiedToken, verify
@@ -101,7 +101,8 @@ class JwtAuthentication(EdxJwtAuthentication):
                 continue
             if isinstance(value, str):
                 value = without_surrogates(value)
-            if not is_storable(value, User._meta.get_field(name)):
+            field: Any = User._meta.get_field(name)
+            if not is_storable(value, field):
                 message = f"The token's claim {claim!r} is malformed."
                 raise AuthenticationFailed(message)
             attributes[name] = value

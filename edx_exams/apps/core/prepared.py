@@ -8,7 +8,7 @@ and then only run.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from django.db import connections, router
 from django.db.models import Model, QuerySet
@@ -49,8 +49,8 @@ class Prepared[M: Model]:
         self._model, self._build, self._related = model, build, related
         self._marks = [_MARKS[kind](place) for place, kind in enumerate(kinds)]
         self._columns = _columns(model)
-        self._related_model: Any = model._meta.get_field(related).related_model if related else None
-        self._related_columns = _columns(self._related_model) if related else []
+        self._related_model = cast("type[Model]", model._meta.get_field(related).related_model) if related else None
+        self._related_columns = _columns(self._related_model) if self._related_model else []
         self._statements: dict[str, _Statement] = {}
 
     def __call__(self, *arguments: int | str) -> list[M]:
@@ -78,7 +78,7 @@ class Prepared[M: Model]:
     def _instance(self, row: Row, alias: str) -> M:
         width = len(self._columns)
         instance = self._model.from_db(alias, self._columns, row[:width])
-        if self._related:
+        if self._related_model:
             # The foreign keys of these models lead to the `id`, their first column.
             there = row[width] is not None
             other = self._related_model.from_db(alias, self._related_columns, row[width:]) if there else None

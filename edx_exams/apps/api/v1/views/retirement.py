@@ -76,7 +76,7 @@ class Retirement(ExamsAPIView):
 
     @extend_schema(
         operation_id="retire_user",
-        auth=[{"jwtHeader": []}],
+        auth=[{"jwtHeader": []}],  # type: ignore[list-item]  # as drf-spectacular writes it into the document
         request=RetirementSerializer,
         responses={204: None, **refusals(404)},
         examples=[
