@@ -74,13 +74,19 @@ ODD_CONTENT_TYPES: Final = (
 )  # fmt: skip
 
 
+def says_why(reply: Reply) -> bool:
+    """JSON with its reason; a tool's launch, which a learner sees, is refused with a page."""
+    kind = reply.headers["Content-Type"]
+    return b"<h1" in reply.content if kind.startswith("text/html") else b"detail" in reply.content
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_a_charset_that_is_not_supported_is_400_and_costs_nothing(path: str, ask: Ask) -> None:
     for content_type in ODD_CONTENT_TYPES:
         begun = time.thread_time()
         reply = ask("POST", path, content_type, b"x" * 1000)
         assert reply.status == 400, content_type
-        assert b"detail" in reply.content
+        assert says_why(reply), content_type
         assert time.thread_time() - begun < 0.1, content_type
 
 
@@ -102,7 +108,7 @@ def test_a_body_above_the_limit_is_413(path: str, ask: Ask) -> None:
     for content_type in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         reply = ask("POST", path, content_type, CONTENT_LENGTH=str(LIMIT + 1))
         assert reply.status == 413
-        assert b"must not be larger" in reply.content
+        assert says_why(reply)
 
 
 CHUNKED: Final = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -134,8 +140,11 @@ def part(headers: str, value: str = "v") -> bytes:
 
 
 @pytest.mark.parametrize("path", [path for path in paths() if path.startswith("/lti/")])
-def test_a_multipart_form_is_415_for_tools(path: str, ask: Ask) -> None:
-    assert ask("POST", path, MULTIPART, part("name=JWT")).status == 415
+def test_a_multipart_form_of_a_tool_is_refused_and_not_parsed(path: str, ask: Ask) -> None:
+    is_form = path.rstrip("/").endswith(("/launch", "/start_proctoring_assessment"))
+    for body in (part("name=JWT"), part("name*=undefined''%41")):  # the second one would break its reader
+        status = ask("POST", path, MULTIPART, body).status
+        assert status == 415 if is_form else status in {401, 404, 405, 415}
 
 
 @pytest.mark.parametrize(
