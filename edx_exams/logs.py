@@ -21,8 +21,8 @@ OPENEDX_FORMAT: Final = (
     "[ip %(remoteip)s] - %(message)s"
 )
 
-#: Characters of a request's id that are kept; what a proxy in front of us may put into `X-Request-ID`.
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+#: A valid id of a request: what a proxy in front of us may put into `X-Request-ID`, and what we pass on.
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 #: Loggers of libraries that write what no log of ours may hold, and the level from which on they are heard.
@@ -48,7 +48,7 @@ class RequestIdFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a record."""
         if request := get_current_request() or getattr(record, "answered_request", None):
-            given = _REQUEST_ID.fullmatch(request.headers.get("X-Request-ID", ""))
+            given = REQUEST_ID.fullmatch(request.headers.get("X-Request-ID", ""))
             record.request_id = given.group() if given else None
         else:
             record.request_id = None

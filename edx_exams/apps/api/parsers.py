@@ -47,7 +47,7 @@ class BoundedJSONParser(BaseParser):
             raise BodyTooLarge
         try:
             text = body.decode("utf-8")
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = json.loads(text, parse_constant=refuse_constant)
             if "\\ud" in text.lower() and has_surrogates(json.dumps(value, ensure_ascii=False)):
                 message = "The body holds half of a character (an unpaired surrogate)."
                 raise ParseError(message)
@@ -63,6 +63,11 @@ class BoundedJSONParser(BaseParser):
         return value
 
 
-def _refuse_constant(name: str) -> Never:
+def refuse_constant(name: str) -> Never:
+    """
+    Refuse the numbers that Python's parser takes and JSON (RFC 8259, section 6) does not have, such as NaN.
+
+    :raises ValueError: always
+    """
     message = f"{name} is not a valid JSON number"
     raise ValueError(message)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Never
+from typing import Any, Final, NamedTuple
 
+from edx_exams.apps.api.parsers import refuse_constant
 from edx_exams.apps.core.api import ControlReport
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, is_storable_text
 from edx_exams.apps.core.transition_rules import ControlAction
@@ -89,17 +90,12 @@ def read_control_request(body: bytes, *, issuer: str) -> ControlRequest:
 def _json(body: bytes) -> dict[str, Any]:
     """The body's object. Numbers stay what was sent, to the last digit."""
     try:
-        data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+        data = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=refuse_constant)
     except (ValueError, RecursionError, ArithmeticError):
         raise BadBody({"non_field_errors": ["The body is not valid JSON."]}) from None
     if not isinstance(data, dict):
         raise BadBody({"non_field_errors": ["The body must be a JSON object."]})
     return data
-
-
-def _refuse_constant(name: str) -> Never:
-    message = f"{name} is not a valid JSON number"
-    raise ValueError(message)
 
 
 def _object(value: object) -> Mapping[str, Any]:

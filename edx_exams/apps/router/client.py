@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from edx_exams.apps.api.parsers import BoundedJSONParser
 from edx_exams.apps.router.breaker import CircuitBreaker
 from edx_exams.apps.router.exceptions import ConnectionCut, LegacyServiceFailed, Unreachable, UnusableResponse
 from edx_exams.apps.router.transport import DeadlineAdapter
+from edx_exams.logs import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,6 @@ _TOKENS: Final = "/oauth2/access_token"
 _EXPIRES_EARLY: Final[int] = ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS
 #: Seconds. A token that is refused at this age, and never was accepted, will not be if it is asked for once more.
 _YOUNG: Final = 30
-#: The id of a request of ours that goes on with what we ask for it; others might be refused there.
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class LegacyResponse(NamedTuple):
@@ -263,7 +261,7 @@ def _headers(*, has_body: bool) -> dict[str, str]:
     headers = {"Content-Type": "application/json"} if has_body else {}
     # The library sends the caller's own on, whatever it is: a poll with an impossible one would be a failure for all.
     request_id = get_request_id()
-    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+    if request_id is not None and not REQUEST_ID.fullmatch(request_id):
         headers["X-Request-ID"] = "-"
     return headers
 
