@@ -16,7 +16,8 @@ from pytest_django import Settings
 
 from edx_exams.apps.core.models import CourseStaffRole
 from edx_exams.apps.events import consuming
-from edx_exams.apps.events.consumer import ConsumerFailed, KafkaEventConsumer
+from edx_exams.apps.events.consumer import KafkaEventConsumer
+from edx_exams.apps.events.consuming import ConsumerFailed
 from edx_exams.apps.events.models import FailedEvent
 from tests.events.kafka_client import KafkaClient, message
 from tests.events.role_events import TOPIC, added

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port
 
 _START_SECONDS: Final = 20.0
 

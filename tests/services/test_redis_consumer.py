@@ -72,7 +72,7 @@ class Consumer(redis_consumer.RedisEventConsumer):
     def _is_through(self) -> bool:
         [group] = self.db.xinfo_groups(TOPIC)
         last = self.db.xinfo_stream(TOPIC)["last-generated-id"]
-        return group["last-delivered-id"] == last and group["pending"] == 0
+        return bool(group["last-delivered-id"] == last and group["pending"] == 0)
 
 
 def consume(**options: object) -> None:
@@ -89,7 +89,7 @@ def consume(**options: object) -> None:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consuming, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(redis_consumer, "_BLOCK_MILLISECONDS", 50)
-    monkeypatch.setattr(redis_consumer.stock, "POLL_FAILURE_SLEEP", 0.1)
+    monkeypatch.setattr("edx_event_bus_redis.internal.consumer.POLL_FAILURE_SLEEP", 0.1)
 
 
 @pytest.mark.django_db
