@@ -385,7 +385,7 @@ class TestWsgi:
 
     def test_it_starts_with_sound_settings(self, sound: dict[str, Any], tmp_path: Path) -> None:
         started = self.start(sound, tmp_path)
-        assert (started.returncode, started.stdout.splitlines()[-1:]) == (0, ["WSGIHandler"]), started.stderr
+        assert (started.returncode, started.stdout.splitlines()[-1:]) == (0, ["Handler"]), started.stderr
 
     @pytest.mark.parametrize(
         ("wrong", "names"),

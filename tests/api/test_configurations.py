@@ -116,9 +116,9 @@ def test_unknown_keys_are_ignored(as_course_team: APIClient) -> None:
     assert (row.course_id, row.allow_opt_out) == (COURSE_ID, False)
 
 
-@pytest.mark.parametrize(("exam_type", "is_theirs"), [("proctored", True), ("timed", False), ("practice", False)])
-def test_another_provider_gets_copies_of_the_exams(
-    exam_type: str, is_theirs: bool, as_course_team: APIClient, course_team: User
+@pytest.mark.parametrize("exam_type", ["proctored", "practice"])
+def test_another_provider_gets_copies_of_the_exams_that_it_proctors(
+    exam_type: str, as_course_team: APIClient, course_team: User
 ) -> None:
     configuration = ConfigurationFactory.create()
     as_course_team.patch(f"{API}/exams/course_id/{COURSE_ID}", [exam_item(exam_type=exam_type)], format="json")
@@ -133,8 +133,8 @@ def test_another_provider_gets_copies_of_the_exams(
     old.refresh_from_db()
     new = Exam.objects.get(is_active=True)
     assert (old.is_active, old.provider_id) == (False, before)
-    assert before == (configuration.provider_id if is_theirs else None)
-    assert new.provider == (other if is_theirs else None)
+    assert before == configuration.provider_id
+    assert new.provider == other
     changed = {"id", "modified", "provider_id", "is_active"}
     for field in Exam._meta.concrete_fields:
         is_kept = getattr(new, field.attname) == getattr(old, field.attname)
@@ -144,6 +144,15 @@ def test_another_provider_gets_copies_of_the_exams(
     assert attempt.exam_id == old.pk
     copied = StudentAllowance.objects.get(exam=new)
     assert (copied.user_id, copied.extra_time_mins) == (allowance.user_id, 25)
+
+
+def test_a_timed_exam_is_the_same_instance_under_any_provider(as_course_team: APIClient) -> None:
+    ConfigurationFactory.create()
+    as_course_team.patch(f"{API}/exams/course_id/{COURSE_ID}", [exam_item(exam_type="timed")], format="json")
+    exam = Exam.objects.get()
+    configured(as_course_team, ProviderFactory.create().name)
+    assert Exam.objects.get() == exam
+    assert Exam.objects.get().is_active
 
 
 def test_the_first_provider_gets_copies_too(as_course_team: APIClient) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from django.db import DataError, connection
 from django.test import Client
+from pytest_django import Settings
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.lti.models import LtiTool
@@ -33,7 +34,8 @@ def by_cookies(user: User) -> Browser:
     return browser
 
 
-def test_the_exam_that_is_open_in_another_tab_goes_on_after_a_launch(attempt: ExamAttempt) -> None:
+def test_the_exam_that_is_open_in_another_tab_goes_on_after_a_launch(attempt: ExamAttempt, settings: Settings) -> None:
+    settings.PROCTORED_START_REQUIRES_TOOL = False
     browser = by_cookies(attempt.user)
     token = browser.get("/csrf/api/v1/token").json()["csrfToken"]
     for _ in range(2):
