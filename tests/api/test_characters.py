@@ -34,7 +34,7 @@ TEXTS: Final = {"emoji": "\U0001f600", "rare character": "\U00020bb7", "half a s
 PARAMETERS: Final = ("content_id", "search", "status", "ordering", "org", "exam_id", "format", "include")
 
 
-@pytest.fixture(params=TEXTS.values(), ids=TEXTS)
+@pytest.fixture(params=list(TEXTS.values()), ids=list(TEXTS))
 def text(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -94,7 +94,7 @@ def test_no_text_of_a_request_is_an_error_of_ours(
 def test_no_claim_is_an_error_of_ours(claim: str, text: str) -> None:
     ada = Person("ada", 77)
     for algorithm in ("HS256", "RS512"):
-        client = APIClient(headers=ada.authorization(algorithm, **{claim: f"ada{text}"}))  # type: ignore[arg-type]
+        client = APIClient(headers=ada.authorization(algorithm, **{claim: f"ada{text}"}))
         answer = client.get(f"{API}/providers")
         assert answer.status_code == (401 if claim == "preferred_username" and text == "\ud83d" else 200)
 

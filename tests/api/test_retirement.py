@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import User
 from tests.api.contract import API, assert_refused
-from tests.conftest import Settings
 from tests.factories import UserFactory
 from tests.tokens import Person
 

@@ -3,7 +3,7 @@
 import base64
 import logging
 import uuid
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.apps import apps
@@ -23,7 +23,10 @@ from edx_exams.apps.lti.models import LaunchSession, LtiLaunch, LtiTool
 from tests.events.owed import owe
 from tests.factories import ExamFactory, UserFactory, running_attempt, submitted_attempt
 
-RETIRED = {"retired_username": "retired__user_1f", "retired_email": "retired__user_1f@retired.invalid"}
+RETIRED: Final[dict[str, Any]] = {
+    "retired_username": "retired__user_1f",
+    "retired_email": "retired__user_1f@retired.invalid",
+}
 NAMES = ("jane.roe", "roe@private.example", "Jane Q. Roe")
 
 

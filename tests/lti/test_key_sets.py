@@ -325,8 +325,11 @@ def test_keys_that_are_none_are_passed_over(publisher: Vendor, server: KeyServer
     assert verify(publisher)
 
 
+_ABSENT: tuple[Any, ...] = (None, "", [])
+
+
 @pytest.mark.parametrize(
-    "absent", [{name: value} for name in ("use", "alg", "kid", "d", "x5c", "key_ops") for value in (None, "", [])]
+    "absent", [{name: value} for name in ("use", "alg", "kid", "d", "x5c", "key_ops") for value in _ABSENT]
 )
 def test_a_member_that_is_null_or_empty_counts_as_absent(absent: dict[str, Any]) -> None:
     (usable,) = usable_keys([{**jwk_of(rsa_key("publisher"), "a"), **absent}])
@@ -428,8 +431,12 @@ def test_a_fetch_that_goes_on_is_waited_for_a_second_and_then_put_off(publisher:
 
 
 def test_a_slow_name_server_is_within_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: Any, **__: Any) -> list[Any]:
+        time.sleep(1.5)
+        return []
+
     monkeypatch.setattr(fetching, "STEP_TIMEOUT", 0.2)
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(1.5) or [])
+    monkeypatch.setattr("socket.getaddrinfo", slow)
     began = time.monotonic()
     with pytest.raises(FetchFailed, match="No answer"):
         fetch_key_set("https://slow.example.com/jwks")

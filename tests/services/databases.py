@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from edx_exams.settings.development import sqlite
 from tests.services import mariadb
+from tests.services.ports import HOST
 from tests.tokens import public_jwk_set
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def database_settings(environment: Mapping[str, str]) -> dict[str, Any]:
         "NAME": environment["EXAMS_TEST_NAME"],
         "USER": mariadb.USER,
         "PASSWORD": mariadb.PASSWORD,
-        "HOST": mariadb.HOST,
+        "HOST": HOST,
         "PORT": environment["EXAMS_TEST_PORT"],
         "OPTIONS": {"charset": "utf8mb4", "isolation_level": environment.get("EXAMS_TEST_ISOLATION", "read committed")},
         # Kept open between requests, as deployments do: a connection that the server closed must not cost a request.

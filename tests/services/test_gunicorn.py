@@ -128,12 +128,13 @@ class Learners:
             self._do("submit", "PUT", f"exams/attempt/{attempt}", learner, {"action": "submit"})
 
     def _do(self, name: str, method: str, path: str, learner: Person, body: Any) -> Answer | None:
+        answer: Answer | None = None
         try:
             answer = self.service.ask(method, path, learner, body)
         except ConnectionRefusedError:
-            outcome, answer = "nobody there", None
+            outcome = "nobody there"
         except OSError as error:  # sent, and not answered
-            outcome, answer = f"{name} lost: {type(error).__name__}", None
+            outcome = f"{name} lost: {type(error).__name__}"
         else:
             outcome = name if answer.status == 200 else f"{name} {answer.status}"
         with self._lock:

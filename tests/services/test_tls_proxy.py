@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 from tests import tokens
 from tests.core.test_admin_permissions import SUPERUSER_MAY
 from tests.services.databases import ROOT
-from tests.services.mariadb import HOST, free_port
+from tests.services.ports import HOST, free_port
 
 pytestmark = pytest.mark.services
 

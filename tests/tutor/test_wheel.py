@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from tests.services.mariadb import free_port
+from tests.services.ports import free_port
 from tests.tutor.conftest import build_wheel
 from tests.tutor.tutors import REPOSITORY, Site
 
@@ -48,7 +48,7 @@ def test_what_the_services_wheel_installs_starts(service_wheel: Path, site: Site
     """In a fresh environment, far from the source, with Tutor's settings on another database."""
     if site.release != "22" or site.https:
         pytest.skip("once is enough: the settings of each site are loaded elsewhere")
-    uv, python = REPOSITORY / ".venv" / "bin" / "uv", tmp_path / "venv" / "bin" / "python"
+    uv, python = str(REPOSITORY / ".venv" / "bin" / "uv"), str(tmp_path / "venv" / "bin" / "python")
     subprocess.run([uv, "venv", "--quiet", "--python", "3.12", tmp_path / "venv"], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", python]
     subprocess.run([*install, "--require-hashes", "-r", REPOSITORY / "requirements/production.txt"], check=True)

@@ -117,7 +117,9 @@ def _take(
     lock_configuration(course_id)
     lock_users([revoked_by.pk, *people.ids])
     present = _allowances([exam_id], people.ids)
-    outcomes, emptied, kept = [], [], []
+    outcomes: list[AllowanceOutcome] = []
+    emptied: list[StudentAllowance] = []
+    kept: list[StudentAllowance] = []
     for identifier in people.identifiers:
         user_id, problem = people.find(identifier)
         allowance = present.pop((user_id, exam_id), None) if user_id is not None else None

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from edx_exams.apps.core.exceptions import UnreadableList
-from edx_exams.apps.core.limits import is_storable
+from edx_exams.apps.core.limits import concrete_field, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, User
 from edx_exams.apps.core.opaque_keys import course_key
 from edx_exams.apps.core.people import make_known, username_fault
@@ -144,7 +144,7 @@ def _is_email(text: str) -> bool:
 
 
 def _fits(text: str, field: str) -> bool:
-    return is_storable(text, CourseStaffRole._meta.get_field(field))
+    return is_storable(text, concrete_field(CourseStaffRole, field))
 
 
 @write_transaction

@@ -20,7 +20,7 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from edx_exams.apps.core.exceptions import InvalidRetirement, PersonDoesNotExist
-from edx_exams.apps.core.limits import MAX_INTEGER, is_storable
+from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, is_storable
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.owed_emails import cancel_emails_of
 from edx_exams.apps.core.people import aside_name
@@ -78,7 +78,7 @@ def _require_valid(username: str, retired_username: str, retired_email: str, lms
         ("retired_username", retired_username, "username"),
         ("retired_email", retired_email, "email"),
     ):
-        if not value.strip() or value != value.strip() or not is_storable(value, User._meta.get_field(field)):
+        if not value.strip() or value != value.strip() or not is_storable(value, concrete_field(User, field)):
             message = f"{name} is not valid: it is empty, too long, or begins or ends with white space."
             raise InvalidRetirement(message)
     if username == retired_username:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.middleware.csrf import InvalidTokenFormat, _check_token_format
+from django.middleware.csrf import InvalidTokenFormat, _check_token_format  # type: ignore[attr-defined]
 from rest_framework.authentication import CSRFCheck
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -21,7 +21,7 @@ class LmsCookieCheck(CSRFCheck):
     """
 
     @override
-    def _get_secret(self, request: HttpRequest) -> str | None:
+    def _get_secret(self, request: HttpRequest) -> str | None:  # type: ignore[misc]  # Django's, unknown to its stubs
         secret = request.COOKIES.get(settings.INSTRUCTOR_API_CSRF_COOKIE)
         if secret is None:
             return None
@@ -40,7 +40,7 @@ class InstructorAuthentication(JwtAuthentication):
         if not _is_behind_the_lms(request):
             super()._enforce_csrf(request)
             return
-        check = LmsCookieCheck(lambda _: None)  # type: ignore[arg-type, return-value]  # it answers no request
+        check = LmsCookieCheck(lambda _: None)  # type: ignore[arg-type]  # it answers no request
         check.process_request(request)
         reason = check.process_view(request, lambda _: None, (), {})  # type: ignore[arg-type, return-value]
         if reason:

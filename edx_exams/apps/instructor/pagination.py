@@ -21,4 +21,5 @@ def page_of(
     """
     pages = DefaultPagination()
     page = pages.paginate_queryset(rows, request, view=view)
-    return pages.get_paginated_response(serializer(page, many=True).data)
+    response: Response = pages.get_paginated_response(serializer(page, many=True).data)
+    return response

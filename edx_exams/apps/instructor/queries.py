@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, override
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models.expressions import Combinable, Expression, OrderBy
 from django.db.models.functions import Cast
 
 from edx_exams.apps.core.allowance_types import AllowanceType
@@ -34,7 +34,7 @@ _PEOPLE: Final = {
     "proctored_exam.exam_name": F("exam__exam_name"),
 }
 #: Orderings of attempts by name. `ready_to_resume` is the same for all: its order is that of the ids.
-ATTEMPT_ORDERINGS: Final[Mapping[str, Combinable]] = {
+ATTEMPT_ORDERINGS: Final[Mapping[str, Expression | F]] = {
     **_PEOPLE,
     "time_limit": F("exam__time_limit_mins"),
     "proctored_exam.time_limit_mins": F("exam__time_limit_mins"),
@@ -66,8 +66,8 @@ def search_attempts(attempts: QuerySet[ExamAttempt], *, search: str, ordering: s
     if column is None:
         return attempts.order_by("-created", "-pk")
     if ordering.startswith("-"):
-        return attempts.order_by(column.desc(), "-pk")
-    return attempts.order_by(column.asc(), "pk")
+        return attempts.order_by(OrderBy(column, descending=True), "-pk")
+    return attempts.order_by(OrderBy(column), "pk")
 
 
 def _person_contains(text: str) -> Q:

@@ -14,7 +14,7 @@ import edx_exams.apps.lti.models
 class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = [
         ("lti", "0002_key_set_columns_renamed"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),  # type: ignore[list-item]
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations: ClassVar[list[Operation]] = [

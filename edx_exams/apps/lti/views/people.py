@@ -119,7 +119,9 @@ class AttemptLaunchView(LaunchView):
         """Act, or ask the person to confirm."""
         http_request = _http(request)
         if navigation.judge_request(http_request) == Verdict.CONFIRM:
-            return pages.confirm(http_request, heading=self.heading, detail=self.detail, button=self.button)
+            return pages.confirm(
+                http_request, heading=str(self.heading), detail=str(self.detail), button=str(self.button)
+            )
         return self.post(request, attempt_id)
 
     def post(self, request: AuthenticatedRequest, attempt_id: str) -> HttpResponse:

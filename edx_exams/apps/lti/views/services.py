@@ -60,7 +60,7 @@ def service(*methods: str) -> Callable[[View], View]:
                 return JsonResponse(other.body, status=other.status, headers=other.headers)
             except UnsupportedForm:
                 log.warning("A tool's request was refused: multipart form")
-                body = {"error": "invalid_request", "detail": f"The form must be sent as {FORM_TYPE}."}
+                body: dict[str, Any] = {"error": "invalid_request", "detail": f"The form must be sent as {FORM_TYPE}."}
                 return JsonResponse(body, status=415)
             except MALFORMED as error:
                 log.warning("A tool's request was refused: %s", type(error).__name__)
