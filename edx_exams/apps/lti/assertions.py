@@ -159,7 +159,7 @@ def whole_number(value: object) -> int | None:
         return int(value) if _DIGITS.fullmatch(value) else None
     if isinstance(value, float | Decimal):
         # Bounded first: `1e999999` is a few bytes here and a megabyte as an integer.
-        is_whole = math.isfinite(value) and float(abs(value)) <= MAX_INTEGER and value == int(value)
+        is_whole = math.isfinite(value) and -MAX_INTEGER <= value <= MAX_INTEGER and value == int(value)
         return int(value) if is_whole else None
     return value if isinstance(value, int) else None
 
