@@ -323,7 +323,7 @@ def test_a_workers_token_without_an_id_gives_nobody_an_operators_rights(global_s
     global_staff.set_password("a local one")
     global_staff.save()
     claims = {"user_id": None, "administrator": None}
-    assert course_exams(person(global_staff).authorization("HS256", **claims)) == 403
+    assert course_exams(person(global_staff).authorization("HS256", **claims)) == 401
     assert course_exams(person(global_staff).authorization("HS256", user_id=None)) == 200
 
 
@@ -369,3 +369,15 @@ def test_a_freed_name_brings_nothing_but_itself(course_team: User) -> None:
 def test_a_name_that_cannot_be_stored_lets_its_person_in(full_name: str) -> None:
     assert ask(ADA.authorization(name=full_name)).status_code == 200
     assert User.objects.get().username == "ada"
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS512"])
+def test_a_token_without_an_id_does_not_touch_an_account_that_signs_in_here(algorithm: tokens.Algorithm) -> None:
+    operator = User.objects.create_superuser("root", "root@example.org", "a long password")
+    person = Person("root", email="other@example.com")
+    answer = APIClient(headers=person.authorization(algorithm)).get(f"{API}/providers")
+    assert answer.status_code == 401
+    stored = User.objects.get()
+    assert (stored.is_staff, stored.email, stored.pk) == (True, "root@example.org", operator.pk)
+    worker = Person("root", email="root@example.org", administrator=True)
+    assert APIClient(headers=worker.authorization(algorithm)).get(f"{API}/providers").status_code == 200

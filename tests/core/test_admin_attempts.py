@@ -225,6 +225,7 @@ def test_times_are_corrected_with_history_and_without_an_event(
         ({"start_time": timezone.now().replace(year=1900)}, "must lie between"),
         ({"start_time": timezone.now().replace(year=9999)}, "must lie between"),
     ],
+    ids=["too many minutes", "fewer than none", "end before start", "end in the future", "long ago", "far ahead"],
 )
 def test_times_that_cannot_be_are_refused_and_nothing_changes(
     times: dict[str, Any], told: str, browser: Client

@@ -229,3 +229,18 @@ class TestTimeAllowed:
         exam = ExamFactory.create(time_limit_mins=60)
         grant_extra_time(exam.course_id, [ExtraTime(exam.pk, 20, username=learner.username)], granted_by=course_team)
         assert running_attempt(exam, learner).allowed_time_limit_mins == 80
+
+
+def test_what_has_not_begun_cannot_begin_on_a_retired_instance(learner: User) -> None:
+    attempt = make_attempt(user=learner)
+    Exam.objects.filter(pk=attempt.exam_id).update(is_active=False)
+    with pytest.raises(ExamDoesNotExist):
+        act_as_learner(reloaded(attempt), LearnerAction.START, learner=learner)
+    assert reloaded(attempt).start_time is None
+
+
+def test_what_has_begun_goes_on_on_a_retired_instance(learner: User) -> None:
+    attempt = make_attempt(user=learner, start_clock=True, then=(LearnerAction.STOP,))
+    Exam.objects.filter(pk=attempt.exam_id).update(is_active=False)
+    act_as_learner(reloaded(attempt), LearnerAction.START, learner=learner)
+    assert reloaded(attempt).status == "started"

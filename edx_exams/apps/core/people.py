@@ -191,6 +191,7 @@ def _known(rows: Sequence[User], introduced: Introduction) -> User | None:
             return (same_name or by_id)[0]
         return None
     if introduced.lms_user_id is None and rows:
+        _require_not_local_account(rows[0], introduced)
         return rows[0]
     return None
 
@@ -261,7 +262,7 @@ def _rename(known: User, holder: User | None, introduced: Introduction) -> None:
     if holder is not None:
         if holder.lms_user_id is None:
             _require_not_own_account(holder, introduced)
-            if not _is_somebody_else(holder, introduced):
+            if holder.is_active and not _is_somebody_else(holder, introduced):
                 _hand_over(holder, known)
         _step_aside(holder, introduced)
     _forget_associations(known)
@@ -302,6 +303,17 @@ def _require_not_own_account(holder: User, introduced: Introduction) -> None:
         log.warning("Refused: user %d is an operator's own account, and who comes is no administrator.", holder.pk)
         message = "This username belongs to an account of this service's operators. Please ask them for another one."
         raise PersonRefused(message)
+
+
+def _require_not_local_account(row: User, introduced: Introduction) -> None:
+    """
+    Keep an account that signs in here, or a superuser's, from a token that names it without an id: it would change it.
+
+    :raises PersonRefused: whose token it is, is not an administrator of the platform
+    """
+    signs_in_here = row.is_superuser or (bool(row.password) and row.has_usable_password())
+    if signs_in_here and introduced.issued_at is not None:
+        _require_not_own_account(row, introduced)
 
 
 def _is_somebody_else(holder: User, introduced: Introduction) -> bool:

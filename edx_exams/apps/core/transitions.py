@@ -17,6 +17,7 @@ from edx_exams.apps.core.attempt_events import announce
 from edx_exams.apps.core.exceptions import (
     ExamAttemptDoesNotExist,
     ExamAttemptOnPastDueExam,
+    ExamDoesNotExist,
     ExamIllegalStatusTransition,
 )
 from edx_exams.apps.core.history import save_with_history
@@ -168,9 +169,12 @@ def _set_clock(attempt: ExamAttempt, now: datetime) -> list[str]:
     Let the clock of a locked attempt run for the first time, for what its learner is owed now.
 
     :returns: the fields that have changed
+    :raises ExamDoesNotExist: the exam has been retired: what has not begun there begins on the active instance
     :raises ExamAttemptOnPastDueExam: less than a minute is left until the due date
     """
     attempt.exam = exam_for_start(attempt.exam_id)
+    if not attempt.exam.is_active:
+        raise ExamDoesNotExist(attempt.exam_id)
     if clock.is_too_late_to_start(attempt.exam, now):
         message = (
             f"Less than a minute is left until the due date of “{attempt.exam.exam_name}”: it can no longer be started."
