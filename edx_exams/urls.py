@@ -4,10 +4,11 @@ from auth_backends.urls import oauth2_urlpatterns
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from edx_exams.apps.api import errors, sso
 from edx_exams.apps.api.auto_auth import auto_auth
+from edx_exams.apps.api.document import OpenAPIDocument
 from edx_exams.apps.api.health import health
 from edx_exams.apps.api.home import favicon, home
 from edx_exams.apps.api.probes import live, ready
@@ -37,7 +38,7 @@ urlpatterns = [
         ReviewDashboard.as_view(),
         name="review-dashboard",
     ),
-    re_path(r"^api-docs/schema/?\Z", SpectacularAPIView.as_view(http_method_names=_READ), name="schema"),
+    re_path(r"^api-docs/schema/?\Z", OpenAPIDocument.as_view(http_method_names=_READ), name="schema"),
     re_path(
         r"^api-docs/?\Z",
         # Its page answers OPTIONS with an error of its own.
