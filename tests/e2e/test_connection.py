@@ -48,6 +48,7 @@ def test_a_submission_made_offline_is_sent_when_it_can_be(sign_in: SignIn, look:
     go_to_exam(learner, "Midterm exam")
     start(learner)
     learner.get_by_role("button", name="I'm done").click()
+    expect(learner.get_by_role("button", name="Submit the exam")).to_be_visible()
     learner.context.set_offline(True)
     learner.get_by_role("button", name="Submit the exam").click()
     expect(learner.get_by_role("heading", name="Your submission waits for the connection")).to_be_visible()
