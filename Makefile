@@ -60,7 +60,7 @@ FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mf
 test: $(call needs,test) ## the tests that need no other service: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) $(PYTEST_ARGS)
 
-coverage: $(call needs,test) ## the same, slower, and which branches no test takes: below 95 % it fails; htmlcov/index.html shows them
+coverage: $(call needs,test) ## the same, slower, and which branches no test takes: below 90 % it fails; htmlcov/index.html shows them
 	@$(PY) -m pytest $(FAST_TESTS) --cov --cov-report=term:skip-covered --cov-report=html $(PYTEST_ARGS)
 	@echo "Open htmlcov/index.html"
 
