@@ -170,55 +170,95 @@ def test_what_is_not_there_cannot_be_taken(as_course_team: APIClient, exam: Exam
     assert StudentAllowance.objects.get().extra_time_mins == 5
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        (MINUTES, -1), (MINUTES, 1.5), (MINUTES, True), (MINUTES, "many"), (MINUTES, 525_601), (MINUTES, None),
-        (MINUTES, "NaN"), (MINUTES, [5]),
-        (MULTIPLIER, 0.99), (MULTIPLIER, 10.01), (MULTIPLIER, 1.234), (MULTIPLIER, "Infinity"), (MULTIPLIER, {}),
-        (REVIEW, ""), (REVIEW, "   "), (REVIEW, 5), (REVIEW, "x" * 4_097), (REVIEW, "nul \0"),
-        ("nonsense", 5), (None, 5),
-    ],
-)  # fmt: skip
+WRONG: Final[list[tuple[Any, list[Any]]]] = [
+    (MINUTES, [-1, 1.5, True, "many", 525_601, None, "NaN", [5], "", "1_0", "\uff15", 10**400, "9" * 5_000]),
+    (MULTIPLIER, [0.99, 10.01, 1.234, "Infinity", {}, "1,5", "1.5x", None, "-0", 1e300]),
+    (REVIEW, ["", "   ", 5, "x" * 4_097, "nul \0", None, ["words"]]),
+    ("nonsense", [5]),
+    (None, [5]),
+    ([MINUTES], [5]),
+]
+
+
 def test_a_wrong_value_is_refused_in_words(
-    as_course_team: APIClient, exam: Exam, learner: User, unchanged: Unchanged, given: tuple[Any, Any]
+    as_course_team: APIClient, exam: Exam, learner: User, unchanged: Unchanged
 ) -> None:
-    body = {"user_ids": [learner.username], "allowance_type": given[0], "value": given[1]}
     with unchanged():
-        for path, more in ((f"{EXAMS}/{exam.pk}/allowance", {}), (ALLOWANCES, {"exam_ids": [exam.pk]})):
-            answer = as_course_team.post(path, {**body, **more}, format="json")
-            assert answer.status_code == 400, answer.content
-            assert answer.json()["error"] == answer.json()["detail"]
+        for kind, values in WRONG:
+            for value in values:
+                body = {"user_ids": [learner.username], "allowance_type": kind, "value": value}
+                for path, more in ((f"{EXAMS}/{exam.pk}/allowance", {}), (ALLOWANCES, {"exam_ids": [exam.pk]})):
+                    answer = as_course_team.post(path, {**body, **more}, format="json")
+                    assert answer.status_code == 400, (kind, str(value)[:40], answer.content)
+                    assert answer.json()["error"] == answer.json()["detail"]
 
 
-@pytest.mark.parametrize("people", [[], None, [None], [True], [1.5], {}, [["ada"]], ["x"] * 1_001])
-def test_a_wrong_list_of_people_is_refused(as_course_team: APIClient, exam: Exam, people: Any) -> None:
-    body = {"user_ids": people, "allowance_type": MINUTES, "value": 5}
-    for method in (as_course_team.post, as_course_team.delete):
-        answer = method(f"{EXAMS}/{exam.pk}/allowance", body, format="json")
-        assert answer.status_code == 400, answer.content
+def test_a_wrong_list_of_people_or_exams_is_refused(
+    as_course_team: APIClient, exam: Exam, unchanged: Unchanged
+) -> None:
+    body = {"user_ids": ["ada"], "allowance_type": MINUTES, "value": 5}
+    path = f"{EXAMS}/{exam.pk}/allowance"
+    with unchanged():
+        people: Any
+        for people in ([], None, [None], [True], [1.5], {}, [["ada"]], ["nul \0"], ["x"] * 1_001):
+            for method in (as_course_team.post, as_course_team.delete):
+                answer = method(path, {**body, "user_ids": people}, format="json")
+                assert answer.status_code == 400, (people, answer.content)
+                assert set(answer.json()) == {"detail", "error", "errors"}
+        exams: Any
+        for exams in (None, [], {}, exam.pk, [None], [True], ["x"], [-1], [2**31], [1.5], [exam.pk] * 501):
+            answer = as_course_team.post(ALLOWANCES, {**body, "exam_ids": exams}, format="json")
+            assert answer.status_code == 400, (exams, answer.content)
+            assert set(answer.json()) == {"detail", "error", "errors"}
+        many = {**body, "user_ids": ["x"] * 101, "exam_ids": [exam.pk] * 100}
+        answer = as_course_team.post(ALLOWANCES, many, format="json")
+        assert (answer.status_code, "10,100" in answer.json()["detail"]) == (400, True)
 
 
-@pytest.mark.parametrize(
-    "ordering", ["username", "user.username", "email", "user.email", "exam_name", "proctored_exam.exam_name", "value"]
-)
-def test_allowances_are_ordered_by_each_column(as_course_team: APIClient, ordering: str) -> None:
+def test_people_who_cannot_be_are_rows_too(as_course_team: APIClient, exam: Exam, learner: User) -> None:
+    people = ["", " ", "x" * 300, 0, 2**31, -(2**63), 10**30, "😀", f" {learner.username}", learner.username]
+    rows = give(as_course_team, exam, people, MINUTES, 5)
+    assert [row["identifier"] for row in rows] == people
+    assert [row["success"] for row in rows] == [False] * 9 + [True]
+    assert all(row["error"] for row in rows[:9])
+    (row,) = give(as_course_team, exam, learner.username, MINUTES, 5)
+    assert row["success"]
+
+
+def test_words_of_any_script_are_kept_to_the_letter(as_course_team: APIClient, exam: Exam, learner: User) -> None:
+    words = '  Papier & Stift 📝,\n\u202eno "camera" <b>'
+    give(as_course_team, exam, [learner.username], REVIEW, words)
+    give(as_course_team, exam, [learner.username], MINUTES, 10)
+    give(as_course_team, exam, [learner.username], MULTIPLIER, 2)
+    assert {(kind, value) for _, kind, value in listed(as_course_team)} == {(REVIEW, words), (MULTIPLIER, "2.00")}
+    give(as_course_team, exam, [learner.username], REVIEW, "x" * 4_096)
+    assert take(as_course_team, exam, [learner.username], REVIEW)[0]["success"]
+    assert [(kind, value) for _, kind, value in listed(as_course_team)] == [(MULTIPLIER, "2.00")]
+
+
+def test_allowances_are_ordered_by_each_column(as_course_team: APIClient) -> None:
+    botany = ExamFactory.create(exam_name="Botany", time_limit_mins=30)
     small = AllowanceFactory.create(
-        user=UserFactory.create(username="anna"), exam=ExamFactory.create(exam_name="Algebra"), extra_time_mins=10
+        user=UserFactory.create(username="anna", email="a@example.com"),
+        exam=ExamFactory.create(exam_name="Algebra"),
+        extra_time_mins=5,
     )
     large = AllowanceFactory.create(
-        user=UserFactory.create(username="bert"), exam=ExamFactory.create(exam_name="Botany"), extra_time_mins=20
+        user=UserFactory.create(username="bert", email="b@example.com"), exam=botany, extra_time_mins=20
     )
-    assert [row[0] for row in listed(as_course_team, ordering=ordering)] == [small.pk, large.pk]
-    assert [row[0] for row in listed(as_course_team, ordering=f"-{ordering}")] == [large.pk, small.pk]
-
-
-@pytest.mark.parametrize("ordering", ["allowance_type", "key"])
-def test_allowances_are_ordered_by_their_type(as_course_team: APIClient, exam: Exam, ordering: str) -> None:
-    first, second = UserFactory.create_batch(2)
-    give(as_course_team, exam, [first.username], REVIEW, "Paper is allowed.")
-    give(as_course_team, exam, [second.username], MINUTES, 5)
-    assert [kind for _, kind, _ in listed(as_course_team, ordering=ordering)] == [MINUTES, REVIEW]
+    exam_columns = ("exam_name", "proctored_exam.exam_name")
+    for ordering in ("username", "user.username", "email", "user.email", "value", *exam_columns):
+        assert [row[0] for row in listed(as_course_team, ordering=ordering)] == [small.pk, large.pk], ordering
+        assert [row[0] for row in listed(as_course_team, ordering=f"-{ordering}")] == [large.pk, small.pk], ordering
+    assert [row[0] for row in listed(as_course_team, ordering="password")] == [small.pk, large.pk]
+    give(as_course_team, botany, ["anna"], MULTIPLIER, 10)
+    give(as_course_team, botany, ["bert"], REVIEW, "Paper is allowed.")
+    values = [value for _, _, value in listed(as_course_team, ordering="value")]
+    assert values == ["Paper is allowed.", "5", "10.00", "20"]
+    for ordering in ("allowance_type", "key"):
+        kinds = [kind for _, kind, _ in listed(as_course_team, ordering=ordering)]
+        assert kinds == [MINUTES, MINUTES, REVIEW, MULTIPLIER], ordering
+    assert [row[0] for row in listed(as_course_team, search="BERT", ordering="-key")] == [-large.pk, large.pk]
 
 
 @pytest.mark.parametrize("allowances", [3, 30])

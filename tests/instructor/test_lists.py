@@ -113,40 +113,33 @@ def two_attempts(db: None) -> tuple[ExamAttempt, ExamAttempt]:
     )
     large = submitted_attempt(
         ExamFactory.create(exam_name="Botany", time_limit_mins=60, exam_type="timed"),
-        UserFactory.create(username="Bert", email="b@example.com"),
+        UserFactory.create(username="bert", email="b@example.com"),
     )
     act_as_staff(large, StaffAction.VERIFY, staff=UserFactory.create(is_staff=True))
     return small, large
 
 
-@pytest.mark.parametrize(
-    "ordering",
-    [
-        "email", "user.email", "exam_name", "proctored_exam.exam_name", "time_limit", "proctored_exam.time_limit_mins",
-        "allowed_time_limit_mins", "type", "exam_type", "started_at", "start_time", "completed_at", "end_time",
-        "status", "ready_to_resume",
-    ],
-)  # fmt: skip
-def test_attempts_are_ordered_by_each_column(
-    as_course_team: APIClient, two_attempts: tuple[ExamAttempt, ExamAttempt], ordering: str
-) -> None:
-    small, large = two_attempts
-    assert ids(as_course_team.get(ATTEMPTS, {"ordering": ordering})) == [small.pk, large.pk]
-    assert ids(as_course_team.get(ATTEMPTS, {"ordering": f"-{ordering}"})) == [large.pk, small.pk]
+ORDERINGS = [
+    "username", "user.username", "email", "user.email", "exam_name", "proctored_exam.exam_name", "time_limit",
+    "proctored_exam.time_limit_mins", "allowed_time_limit_mins", "type", "exam_type", "started_at", "start_time",
+    "completed_at", "end_time", "status", "ready_to_resume",
+]  # fmt: skip
 
 
-def test_an_unknown_ordering_is_ignored(
+def test_attempts_are_ordered_by_each_column_and_found_by_their_learner(
     as_course_team: APIClient, two_attempts: tuple[ExamAttempt, ExamAttempt]
 ) -> None:
     small, large = two_attempts
-    assert ids(as_course_team.get(ATTEMPTS, {"ordering": "password"})) == [large.pk, small.pk]
-
-
-@pytest.mark.parametrize("text", ["BERT", "b@EXAMPLE", "er"])
-def test_a_search_finds_part_of_username_or_email(
-    as_course_team: APIClient, two_attempts: tuple[ExamAttempt, ExamAttempt], text: str
-) -> None:
-    assert ids(as_course_team.get(ATTEMPTS, {"search": text})) == [two_attempts[1].pk]
+    for ordering in ORDERINGS:
+        up, down = [small.pk, large.pk], [large.pk, small.pk]
+        assert ids(as_course_team.get(ATTEMPTS, {"ordering": ordering})) == up, ordering
+        assert ids(as_course_team.get(ATTEMPTS, {"ordering": f"-{ordering}"})) == down, ordering
+    for unknown in ("password", "-", "--status", "user__password"):
+        assert ids(as_course_team.get(ATTEMPTS, {"ordering": unknown})) == [large.pk, small.pk], unknown
+    for text in ("BERT", "b@EXAMPLE", "er"):
+        assert ids(as_course_team.get(ATTEMPTS, {"search": text})) == [large.pk], text
+    for text in ("nobody", "%", "_", "bert b@example.com", "😀"):
+        assert ids(as_course_team.get(ATTEMPTS, {"search": text})) == [], text
 
 
 @pytest.mark.parametrize("attempts", [3, 30])
@@ -175,35 +168,90 @@ def test_resetting_deletes_the_learners_attempt_of_this_exam(as_course_team: API
     assert list(ExamAttempt.objects.values_list("pk", flat=True)) == [other.pk]
 
 
-@pytest.mark.parametrize("path", ["{exam}/reset/nobody", "{exam}/reset/{idle}", "999999/reset/{idle}"])
-def test_what_cannot_be_reset_is_404(as_course_team: APIClient, learner: User, path: str) -> None:
-    exam = ExamFactory.create()
-    answer = as_course_team.post(f"{EXAMS}/{path.format(exam=exam.pk, idle=learner.username)}")
-    assert answer.status_code == 404
-    assert answer.json()["error"]
+def test_what_cannot_be_reset_is_404(as_course_team: APIClient, learner: User) -> None:
+    attempt = submitted_attempt()
+    taken, other = attempt.user.username, ExamFactory.create()
+    elsewhere = ExamFactory.create(course_id="course-v1:Other+C+R")
+    for path, status in (
+        (f"{attempt.exam_id}/reset/nobody", 404),
+        (f"{attempt.exam_id}/reset/{learner.username}", 404),
+        (f"{attempt.exam_id}/reset/{taken.upper()}", 404),
+        (f"{attempt.exam_id}/reset/{taken}%20", 404),
+        (f"{attempt.exam_id}/reset/{taken}%00", 404),
+        (f"{attempt.exam_id}/reset/{'x' * 3_000}", 404),
+        (f"{attempt.exam_id}/reset/", 404),
+        (f"{other.pk}/reset/{taken}", 404),
+        (f"{elsewhere.pk}/reset/{taken}", 404),
+        (f"999999/reset/{taken}", 404),
+        (f"{'9' * 19}/reset/{taken}", 404),
+        (f"{'9' * 20}/reset/{taken}", 404),
+    ):
+        answer = as_course_team.post(f"{EXAMS}/{path}")
+        assert answer.status_code == status, (path[:80], answer.content)
+        assert answer.json()["error"] == answer.json()["detail"], path[:80]
+    assert ExamAttempt.objects.get() == attempt
 
 
-PATHS = ["special_exams", "special_exams/1", "special_exams/attempts", "special_exams/1/attempts",
-         "special_exams/allowances", "proctoring_settings"]  # fmt: skip
+OPERATIONS = [
+    ("GET", "special_exams"), ("GET", "special_exams/1"), ("GET", "special_exams/attempts"),
+    ("GET", "special_exams/1/attempts"), ("POST", "special_exams/1/reset/somebody"),
+    ("GET", "special_exams/allowances"), ("POST", "special_exams/allowances"), ("POST", "special_exams/1/allowance"),
+    ("DELETE", "special_exams/1/allowance"), ("GET", "proctoring_settings"), ("PATCH", "proctoring_settings"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_only_staff_of_the_course_may_look(
-    client_for: ClientFor, as_nobody: APIClient, learner: User, course_team: User, path: str
+def test_each_operation_is_for_staff_of_the_course(
+    client_for: ClientFor, as_nobody: APIClient, learner: User, course_team: User
 ) -> None:
-    assert as_nobody.get(f"{COURSE}/{path}").status_code == 401
-    refused = client_for(learner).get(f"{COURSE}/{path}")
-    assert refused.status_code == 403
-    assert refused.json()["error"] == refused.json()["detail"]
-    elsewhere = f"/api/instructor/v2/courses/course-v1:Other+C+R/{path}"
-    assert client_for(course_team).get(elsewhere).status_code == 403
+    other, nonsense = "/api/instructor/v2/courses/course-v1:Other+C+R", "/api/instructor/v2/courses/nonsense"
+    as_learner, as_team = client_for(learner), client_for(course_team)
+    for client, place, status in (
+        (as_nobody, COURSE, 401),
+        (as_nobody, nonsense, 401),
+        (as_learner, COURSE, 403),
+        (as_team, other, 403),
+        (as_team, nonsense, 404),
+        (as_learner, nonsense, 404),
+    ):
+        for method, path in OPERATIONS:
+            answer = client.generic(method, f"{place}/{path}", "{}", content_type="application/json")
+            assert answer.status_code == status, (method, place, path, answer.content)
+            assert answer.json()["error"] == answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_course_id_that_is_not_a_course_key_is_404(as_course_team: APIClient, path: str) -> None:
-    answer = as_course_team.get(f"/api/instructor/v2/courses/nonsense/{path}")
-    assert answer.status_code == 404
-    assert answer.json()["error"]
+def test_whatever_else_is_asked_is_refused_in_the_same_shape(as_course_team: APIClient) -> None:
+    for method, path, status in (
+        ("PUT", "special_exams", 405),
+        ("DELETE", "special_exams/attempts", 405),
+        ("POST", "proctoring_settings", 405),
+        ("GET", "special_exams/1/reset/ada", 405),
+        ("GET", "special_exams/one", 404),
+        ("GET", "special_exams/-1", 404),
+        ("PUT", "special_exams/1/attempts/2/resume", 404),
+        ("GET", "special_exams_and_more", 404),
+        ("GET", "proctoring_settings/more", 404),
+        ("GET", "special_exams/attempts?page=0", 400),
+        ("GET", "special_exams/attempts?page=first", 400),
+        ("GET", "special_exams/attempts?page_size=-1", 400),
+        ("GET", "special_exams/attempts?search=%00", 400),
+        ("GET", "special_exams/allowances?page=2", 404),
+        ("POST", "special_exams/allowances", 415),
+    ):
+        answer = as_course_team.generic(method, f"{COURSE}/{path}", "a=b", content_type="text/plain")
+        assert answer.status_code == status, (method, path, answer.content)
+        assert answer.json()["error"] == answer.json()["detail"], path
+
+
+def test_a_page_has_at_most_a_hundred_rows(as_course_team: APIClient) -> None:
+    attempt = running_attempt()
+    people = User.objects.bulk_create(User(username=f"learner{number}") for number in range(104))
+    ExamAttempt.objects.bulk_create(
+        ExamAttempt(exam=attempt.exam, user=person, attempt_number=1, status="created") for person in people
+    )
+    sizes = [len(as_course_team.get(ATTEMPTS, query).json()["results"]) for query in ({}, {"page_size": 1_000})]
+    assert sizes == [10, 100]
+    last = as_course_team.get(ATTEMPTS, {"page_size": 50, "page": 3}).json()
+    assert (last["next"], last["num_pages"], last["start"], last["count"]) == (None, 3, 100, 105)
 
 
 def test_an_exam_of_another_course_is_404(as_course_team: APIClient) -> None:

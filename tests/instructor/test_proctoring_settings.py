@@ -41,6 +41,7 @@ def test_a_course_without_a_provider_has_none(as_course_team: APIClient) -> None
 
 def test_the_escalation_address_is_changed(as_course_team: APIClient, proctored: dict[str, Any]) -> None:
     assert as_course_team.get(SETTINGS).json() == proctored
+    assert as_course_team.patch(SETTINGS, proctored, format="json").json() == proctored
     wanted = {"proctoring_escalation_email": "b@example.com", "enable_proctored_exams": True}
     answer = as_course_team.patch(SETTINGS, wanted, format="json")
     assert (answer.status_code, answer.json()) == (200, proctored | {"proctoring_escalation_email": "b@example.com"})
@@ -54,6 +55,12 @@ def test_the_escalation_address_is_changed(as_course_team: APIClient, proctored:
         {"enable_proctored_exams": False},
         {"create_zendesk_tickets": True},
         {"create_zendesk_tickets": "no"},
+        {"create_zendesk_tickets": None},
+        {"supports_onboarding": True},
+        {"review_dashboard_available": True},
+        {"proctoring_provider": "Somebody else"},
+        {"proctoring_escalation_email": "b@example.com", "enable_proctored_exams": False},
+        {"proctoring_escalation_email": ""},
         {"proctoring_escalation_email": "nonsense"},
         {"proctoring_escalation_email": 5},
         [],

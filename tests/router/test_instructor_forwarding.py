@@ -7,7 +7,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from edx_exams.apps.core.models import CourseExamConfiguration, User
-from tests.conftest import ClientFor
+from tests.conftest import ClientFor, person
 from tests.factories import COURSE_ID, ProviderFactory
 from tests.router import legacy_lms
 from tests.router.legacy_lms import LegacyLms, answers, sends
@@ -75,6 +75,54 @@ def test_a_course_of_ours_is_answered_here(lms: LegacyLms, as_course_team: APICl
     CourseExamConfiguration.objects.create(course_id=COURSE_ID, provider=ProviderFactory.create())
     assert as_course_team.get(PATH).status_code == 200
     assert lms.asked == []
+
+
+#: What is asked below a course: what the LMS is asked, None where the answer is ours.
+BELOW: Final = {
+    "special_exams/": "special_exams/",
+    "special_exams/7/attempts/8/resume": "special_exams/7/attempts/8/resume",
+    "special_exams_of_tomorrow": "special_exams_of_tomorrow",
+    "special_exams/1/reset/j%C3%BCrgen%20%3F%252e": "special_exams/1/reset/j%C3%BCrgen%20%3F%252e",
+    "special_exams/1/reset/a%2Fb": "special_exams/1/reset/a/b",
+    "special_exams/1/reset/..": None,
+    "special_exams/%2e%2e/%2e%2e/%2e%2e/admin/": None,
+    "special_exams/../../../../../oauth2/access_token": None,
+    "special_exams/./attempts": None,
+}
+
+
+def test_paths_and_methods_that_only_the_lms_knows_go_there(lms: LegacyLms, caller: APIClient) -> None:
+    base = f"/api/instructor/v2/courses/{COURSE_ID}/"
+    for asked, passed_on in BELOW.items():
+        lms.asked.clear()
+        answer = caller.put(f"{base}{asked}", "{}", content_type="application/json")
+        if passed_on is None:
+            assert (answer.status_code, lms.asked) == (404, []), asked
+        else:
+            assert (lms.request.method, lms.request.target) == ("PUT", f"{base}{passed_on}")
+
+
+def test_a_form_goes_there_whole(lms: LegacyLms, learner: User) -> None:
+    """A browser's form, of which the CSRF check reads a field."""
+    client = APIClient(enforce_csrf_checks=True)
+    for name, value in (*person(learner).cookies().items(), ("csrftoken", "a" * 32)):
+        client.cookies[name] = value
+    headers = {"Host": HOST, "Origin": f"http://{HOST}"}
+    form = {"csrfmiddlewaretoken": "b" * 32}
+    assert client.post(PATH, form, format="multipart", headers=headers).status_code == 401
+    assert lms.asked == []
+    form = {"csrfmiddlewaretoken": "a" * 32}
+    assert client.post(PATH, form, format="multipart", headers=headers).status_code == 200
+    assert b"csrfmiddlewaretoken" in lms.request.body
+
+
+def test_the_review_dashboard_of_such_a_course_is_the_lms_own(lms: LegacyLms, caller: APIClient) -> None:
+    page = f"/api/edx_proctoring/v1/instructor/{COURSE_ID}"
+    lms.behave = sends(302, b"", Location="https://proctor.example.org/reviews", Set_Cookie="sessionid=other")
+    answer = caller.get(page)
+    assert (answer.status_code, answer["Location"]) == (302, "https://proctor.example.org/reviews")
+    assert not answer.cookies
+    assert lms.request.target == page
 
 
 def test_nobody_is_not_forwarded(lms: LegacyLms) -> None:

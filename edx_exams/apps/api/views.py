@@ -46,14 +46,22 @@ class ExamsAPIView(APIView):
 
     @override
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        method = (request.method or "").lower()
-        if method not in self.http_method_names or not hasattr(self, method):
-            self.http_method_not_allowed(request, *args, **kwargs)
+        self.require_method(request)
         super().initial(request, *args, **kwargs)
         for name in ("course_id", "content_id"):
             if has_outer_blanks(kwargs.get(name, "")):
                 message = f"The {name} in the path begins or ends with white space."
                 raise ParseError(message)
+
+    def require_method(self, request: Request) -> None:
+        """
+        Refuse a method that the view does not have.
+
+        :raises MethodNotAllowed: it has none such
+        """
+        method = (request.method or "").lower()
+        if method not in self.http_method_names or not hasattr(self, method):
+            self.http_method_not_allowed(request)
 
     @staticmethod
     def validated(serializer: BaseSerializer[Any]) -> Any:

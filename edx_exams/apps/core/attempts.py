@@ -5,6 +5,7 @@ Each public write is one transaction: lock the people and the attempt, look agai
 and the event that the change owes. Changes go through `transitions.act_on`.
 """
 
+import contextlib
 from datetime import datetime
 
 from django.db.models import Count, Max, Q, QuerySet
@@ -238,12 +239,16 @@ def reset_attempts_of(username: str, exam: Exam, *, requesting_user: User) -> No
 
     :raises NothingToReset: there is no such learner, or the learner has no attempt of it
     """
-    attempts = list(get_exam_attempts(exam.pk).filter(user__username=username).select_related("exam", "user"))
-    if not attempts:
+    found = get_exam_attempts(exam.pk).filter(user__username=username).select_related("exam", "user")
+    attempts = [attempt for attempt in found if attempt.user.username == username]  # databases ignore trailing blanks
+    reset = 0
+    for attempt in attempts:
+        with contextlib.suppress(ExamAttemptDoesNotExist):  # somebody else has just reset it
+            reset_exam_attempt(attempt, requesting_user)
+            reset += 1
+    if not reset:
         message = "There is no learner of this name with an attempt of this exam."
         raise NothingToReset(message)
-    for attempt in attempts:
-        reset_exam_attempt(attempt, requesting_user)
 
 
 def reset_own_attempt(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:

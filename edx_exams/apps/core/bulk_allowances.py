@@ -6,15 +6,17 @@ A constant number of statements, whatever the numbers of people and exams.
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from edx_exams.apps.core import clock
 from edx_exams.apps.core.allowance_types import TIME_TYPES, AllowanceType, AllowanceValue
 from edx_exams.apps.core.exams import get_course_exams
+from edx_exams.apps.core.limits import MAX_INTEGER
 from edx_exams.apps.core.models import Exam, StudentAllowance, User
 from edx_exams.apps.core.owed_time import give_to_learners, instances_of
 from edx_exams.apps.core.transactions import lock_configuration, lock_users, upsert, write_transaction
@@ -22,7 +24,11 @@ from edx_exams.apps.core.transactions import lock_configuration, lock_users, ups
 #: A username or an e-mail address as text; as a number an LMS user id, or minus the id of a user's row.
 Identifier = str | int
 
-_FIELDS = ("extra_time_mins", "time_multiplier", "review_policy_exception")
+#: The columns of an allowance without one of its types.
+_WITHOUT: Final[Mapping[AllowanceType, Mapping[str, Any]]] = {
+    **{kind: {"extra_time_mins": 0, "time_multiplier": None} for kind in TIME_TYPES},
+    AllowanceType.REVIEW_POLICY_EXCEPTION: {"review_policy_exception": None},
+}
 
 
 class AllowanceOutcome(NamedTuple):
@@ -74,8 +80,8 @@ def _give(
     lock_configuration(course_id)
     lock_users([granted_by.pk, *people.ids])
     exams = {exam.pk: exam for exam in get_course_exams(course_id).filter(pk__in=set(exam_ids))}
-    present = _allowances(exams, people.ids)
-    outcomes, written = [], {}
+    held = _held(exams, people.ids)
+    outcomes = []
     for identifier in people.identifiers:
         user_id, problem = people.find(identifier)
         for exam_id in exam_ids:
@@ -84,14 +90,32 @@ def _give(
                 error = problem or _("There is no active exam {exam_id} in this course.").format(exam_id=exam_id)
                 outcomes.append(AllowanceOutcome(identifier, exam_id, error))
                 continue
-            before = present.get((user_id, exam_id))
-            row, replaced = _with(before, user_id, exam, allowance_type, value)
-            written[user_id, exam_id] = row
-            outcomes.append(AllowanceOutcome(identifier, exam_id, replaced=replaced))
-    upsert(list(written.values()), unique=("user", "exam"), update=(*_FIELDS, "modified"))
-    if allowance_type in TIME_TYPES:
-        _give_what_is_owed(exams.values(), {user_id for user_id, _ in written}, by=granted_by)
+            before = held.get((user_id, exam_id))
+            outcomes.append(AllowanceOutcome(identifier, exam_id, replaced=_replaced(before, allowance_type)))
+    if allowance_type == AllowanceType.REVIEW_POLICY_EXCEPTION:
+        _write_review_exceptions(exams, people.ids, str(value))
+    else:
+        _write_time([_with_time(exam, user_id, value) for exam in exams.values() for user_id in people.ids])
+        instances = {exam.pk for exam in instances_of(exams.values())}
+        give_to_learners(instances, people.ids.keys(), by=granted_by, reason="allowance given by course staff")
     return outcomes
+
+
+def _write_time(allowances: Sequence[StudentAllowance]) -> None:
+    upsert(allowances, unique=("user", "exam"), update=("extra_time_mins", "time_multiplier", "modified"))
+
+
+def _write_review_exceptions(exam_ids: Iterable[int], user_ids: Iterable[int], words: str) -> None:
+    """Give all of these people the words for all of these exams. The words are sent once: they may be long."""
+    rows = [
+        StudentAllowance(user_id=user_id, exam_id=exam_id, extra_time_mins=0)
+        for exam_id in exam_ids
+        for user_id in user_ids
+    ]
+    upsert(rows, unique=("user", "exam"), update=("modified",))
+    StudentAllowance.objects.filter(exam_id__in=set(exam_ids), user_id__in=set(user_ids)).update(
+        review_policy_exception=words, modified=timezone.now()
+    )
 
 
 def take_allowances(
@@ -116,57 +140,66 @@ def _take(
 ) -> list[AllowanceOutcome]:
     lock_configuration(course_id)
     lock_users([revoked_by.pk, *people.ids])
-    present = _allowances([exam_id], people.ids)
+    held = _held([exam_id], people.ids)
     outcomes: list[AllowanceOutcome] = []
-    emptied: list[StudentAllowance] = []
-    kept: list[StudentAllowance] = []
+    emptied: list[int] = []
+    kept: list[int] = []
     for identifier in people.identifiers:
         user_id, problem = people.find(identifier)
-        allowance = present.pop((user_id, exam_id), None) if user_id is not None else None
+        allowance = held.pop((user_id, exam_id), None) if user_id is not None else None
         if allowance is None or allowance_type not in allowance.types:
             error = problem or _("This learner has no such allowance.")
             outcomes.append(AllowanceOutcome(identifier, exam_id, error))
             continue
-        (emptied if len(allowance.types) == 1 else kept).append(allowance)
-        if allowance_type == AllowanceType.REVIEW_POLICY_EXCEPTION:
-            allowance.review_policy_exception = None
-        else:
-            allowance.extra_time_mins, allowance.time_multiplier = 0, None
+        (emptied if len(allowance.types) == 1 else kept).append(allowance.pk)
         outcomes.append(AllowanceOutcome(identifier, exam_id))
-    upsert(kept, unique=("user", "exam"), update=(*_FIELDS, "modified"))
-    StudentAllowance.objects.filter(pk__in=[allowance.pk for allowance in emptied]).delete()
+    StudentAllowance.objects.filter(pk__in=kept).update(**_WITHOUT[allowance_type], modified=timezone.now())
+    StudentAllowance.objects.filter(pk__in=emptied).delete()
     return outcomes
 
 
-def _allowances(exam_ids: Iterable[int], user_ids: Iterable[int]) -> dict[tuple[int, int], StudentAllowance]:
-    rows = StudentAllowance.objects.filter(exam_id__in=set(exam_ids), user_id__in=set(user_ids))
-    return {(row.user_id, row.exam_id): row for row in rows}
+class _Held(NamedTuple):
+    """An allowance as it is stored, without its words."""
+
+    pk: int
+    types: tuple[AllowanceType, ...]
 
 
-def _with(
-    before: StudentAllowance | None, user_id: int, exam: Exam, allowance_type: AllowanceType, value: AllowanceValue
-) -> tuple[StudentAllowance, AllowanceType | None]:
-    """Return the allowance as it will be, and the type that it replaces."""
-    row = StudentAllowance(user_id=user_id, exam=exam, extra_time_mins=0)
-    time_before = None
-    if before is not None:
-        for name in _FIELDS:
-            setattr(row, name, getattr(before, name))
-        time_before = next((kind for kind in before.types if kind in TIME_TYPES), None)
-    if allowance_type == AllowanceType.REVIEW_POLICY_EXCEPTION:
-        row.review_policy_exception = str(value)
-        return row, None
+def _held(exam_ids: Iterable[int], user_ids: Iterable[int]) -> dict[tuple[int, int], _Held]:
+    """Return what each of these people has for each of these exams, by user and exam: one statement."""
+    has_words = ExpressionWrapper(Q(review_policy_exception__isnull=False), output_field=BooleanField())
+    rows = (
+        StudentAllowance.objects.filter(exam_id__in=set(exam_ids), user_id__in=set(user_ids))
+        .annotate(has_words=has_words)
+        .values_list("pk", "user_id", "exam_id", "extra_time_mins", "time_multiplier", "has_words")
+    )
+    return {
+        (user_id, exam_id): _Held(
+            pk,
+            StudentAllowance(
+                extra_time_mins=minutes, time_multiplier=multiplier, review_policy_exception="" if has_words else None
+            ).types,
+        )
+        for pk, user_id, exam_id, minutes, multiplier, has_words in rows
+    }
+
+
+def _replaced(before: _Held | None, allowance_type: AllowanceType) -> AllowanceType | None:
+    """Return the type that makes way for this one: the other of the two of time."""
+    if before is None or allowance_type not in TIME_TYPES:
+        return None
+    return next((kind for kind in before.types if kind in TIME_TYPES and kind != allowance_type), None)
+
+
+def _with_time(exam: Exam, user_id: int, value: AllowanceValue) -> StudentAllowance:
+    allowance = StudentAllowance(user_id=user_id, exam=exam, extra_time_mins=0)
     if isinstance(value, Decimal):
-        row.time_multiplier = value
-        row.extra_time_mins = clock.extra_minutes(row, exam.time_limit_mins)  # for readers that know no multiplier
+        allowance.time_multiplier = value
+        # For readers that know no multiplier.
+        allowance.extra_time_mins = clock.extra_minutes(allowance, exam.time_limit_mins)
     else:
-        row.time_multiplier, row.extra_time_mins = None, int(value)
-    return row, time_before if time_before != allowance_type else None
-
-
-def _give_what_is_owed(exams: Iterable[Exam], learners: set[int], *, by: User) -> None:
-    instances = {exam.pk for exam in instances_of(exams)}
-    give_to_learners(instances, learners, by=by, reason="allowance given by course staff")
+        allowance.extra_time_mins = int(value)
+    return allowance
 
 
 class _People:
@@ -180,7 +213,9 @@ class _People:
     def __init__(self, identifiers: Sequence[Identifier]) -> None:
         self.identifiers = identifiers
         texts = {identifier for identifier in identifiers if isinstance(identifier, str)}
-        numbers = {identifier for identifier in identifiers if isinstance(identifier, int)}
+        numbers = {
+            identifier for identifier in identifiers if isinstance(identifier, int) and abs(identifier) <= MAX_INTEGER
+        }
         emails = {text.lower() for text in texts if "@" in text}
         rows = User.objects.filter(
             Q(username__in=texts)

@@ -7,7 +7,7 @@ An unknown ordering is ignored; ties are broken by id.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, override
 
-from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable, Expression, OrderBy
 from django.db.models.functions import Cast
 
@@ -89,8 +89,12 @@ _TIME_TYPE: Final = Case(
 )
 _REVIEW_TYPE: Final = Value(AllowanceType.REVIEW_POLICY_EXCEPTION.value, output_field=CharField(max_length=32))
 _TIME_VALUE: Final = Case(
-    When(time_multiplier=None, then=_text(F("extra_time_mins"))), default=_text(F("time_multiplier"))
+    When(time_multiplier=None, then=Cast("extra_time_mins", FloatField())),
+    default=Cast("time_multiplier", FloatField()),
+    output_field=FloatField(),
 )
+#: Before all numbers.
+_NO_NUMBER: Final = Value(-1.0, output_field=FloatField())
 
 
 class AllowanceRow(NamedTuple):
@@ -122,18 +126,21 @@ class AllowanceRows(Sequence[AllowanceRow]):
         if search:
             allowances = allowances.filter(_person_contains(search))
         column = ordering.removeprefix("-")
-        columns = ("row_id", "row_type", "sort_key")
+        by_value = column == "value"
         time = allowances.filter(_HAS_TIME).annotate(
-            row_id=F("pk"), row_type=_TIME_TYPE, sort_key=_sort_key(column, _TIME_TYPE, _TIME_VALUE)
+            row_id=F("pk"),
+            sort_number=_TIME_VALUE if by_value else _NO_NUMBER,
+            sort_key=_sort_key(column, _TIME_TYPE, Value("")),
         )
         reviews = allowances.filter(_HAS_REVIEW_EXCEPTION).annotate(
             row_id=-F("pk"),
-            row_type=_REVIEW_TYPE,
+            sort_number=_NO_NUMBER,
             sort_key=_sort_key(column, _REVIEW_TYPE, F("review_policy_exception")),
         )
         sign = "-" if ordering.startswith("-") else ""
+        columns = ("row_id", "sort_number", "sort_key")
         rows = time.values_list(*columns).union(reviews.values_list(*columns), all=True)
-        self._rows = rows.order_by(f"{sign}sort_key", f"{sign}row_id")
+        self._rows = rows.order_by(f"{sign}sort_number", f"{sign}sort_key", f"{sign}row_id")
 
     @override
     def __len__(self) -> int:
@@ -141,15 +148,20 @@ class AllowanceRows(Sequence[AllowanceRow]):
 
     @override
     def __getitem__(self, place: Any) -> Any:
-        rows = list(self._rows[place])
-        allowances = StudentAllowance.objects.select_related("user", "exam__provider").in_bulk(
-            {abs(row_id) for row_id, _, _ in rows}
-        )
-        return [
-            AllowanceRow(row_id, allowances[abs(row_id)], AllowanceType(row_type))
-            for row_id, row_type, _ in rows
-            if abs(row_id) in allowances  # one may be gone since
-        ]
+        row_ids = [row_id for row_id, *_ in self._rows[place]]
+        allowances = StudentAllowance.objects.select_related("user", "exam__provider").in_bulk(set(map(abs, row_ids)))
+        rows = (_row(row_id, allowances.get(abs(row_id))) for row_id in row_ids)
+        return [row for row in rows if row is not None]  # one may be gone since
+
+
+def _row(row_id: int, allowance: StudentAllowance | None) -> AllowanceRow | None:
+    """Return the row as the allowance is now; None where it has been taken away."""
+    if allowance is None:
+        return None
+    for kind in allowance.types:
+        if (kind == AllowanceType.REVIEW_POLICY_EXCEPTION) == (row_id < 0):
+            return AllowanceRow(row_id, allowance, kind)
+    return None
 
 
 def _sort_key(column: str, row_type: Combinable, value: Combinable) -> Cast:

@@ -1,6 +1,7 @@
 """The dashboard's shapes. Serializers check and convert; they query nothing."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Any, Final, override
 
 from drf_spectacular.utils import extend_schema_field
@@ -20,11 +21,10 @@ from edx_exams.apps.core.statuses import ExamAttemptStatus
 
 Data = serializers.Serializer[Any]
 
-#: People and exams that one request may name.
+#: People and exams that one request may name, and rows that it may ask for.
 MAX_PEOPLE: Final = 1_000
 MAX_EXAMS: Final = 500
-#: Characters of a username or an e-mail address.
-MAX_IDENTIFIER: Final = 254
+MAX_ROWS: Final = 10_000
 
 
 class DashboardExamSerializer(Data):
@@ -158,9 +158,8 @@ class IdentifierField(serializers.Field[Any, Any, Any, Any]):
 
     @override
     def to_internal_value(self, data: Any) -> str | int:
-        if isinstance(data, int) and not isinstance(data, bool) and abs(data) <= MAX_INTEGER:
-            return data
-        if not is_storable_text(data, MAX_IDENTIFIER):
+        # Whoever is not there is told so in the answer's row, the empty text included.
+        if isinstance(data, bool) or not isinstance(data, (str, int)) or (isinstance(data, str) and "\0" in data):
             self.fail("invalid")
         return data
 
@@ -222,7 +221,7 @@ class GrantSerializer(RevokeSerializer):
 
 
 class BulkGrantSerializer(GrantSerializer):
-    """An allowance for several people and exams."""
+    """An allowance for several people and exams: 10,000 pairs of them at most."""
 
     exam_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=MAX_INTEGER),
@@ -230,6 +229,17 @@ class BulkGrantSerializer(GrantSerializer):
         max_length=MAX_EXAMS,
         help_text="Ids of exams.",
     )
+
+    @override
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        rows = len(attrs["exam_ids"]) * len(attrs["user_ids"])
+        if rows > MAX_ROWS:
+            message = f"People times exams make {rows:,} rows. Ask for {MAX_ROWS:,} at most at once."
+            raise serializers.ValidationError({"user_ids": [message]})
+        return super().validate(attrs)
+
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def _minutes(value: Any) -> int:
@@ -254,13 +264,10 @@ def _words(value: Any) -> str:
 
 def _number(value: Any) -> Decimal | None:
     """Read a number, or a number in a text, as dashboards send them: exactly, not by way of a float."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)) or len(str(value)) > 20:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    text = str(value).strip()
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
 
 
 def shown_value(value: AllowanceValue) -> int | float | str:
@@ -333,5 +340,8 @@ class ProctoringSettingsChangeSerializer(Data):
     """Changes of a course's settings for proctoring."""
 
     proctoring_escalation_email = serializers.EmailField(required=False, allow_null=True, max_length=254)
+    proctoring_provider = serializers.CharField(required=False, allow_null=True, trim_whitespace=False)
     create_zendesk_tickets = StrictBooleanField(required=False)
     enable_proctored_exams = StrictBooleanField(required=False)
+    supports_onboarding = StrictBooleanField(required=False)
+    review_dashboard_available = StrictBooleanField(required=False)

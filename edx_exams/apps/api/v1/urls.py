@@ -4,12 +4,13 @@ Paths of version 1, below `/api/v1/`.
 Course and content ids hold slashes and plus signs; patterns are anchored at both ends; a trailing slash is optional.
 """
 
+from functools import partial
 from typing import Final
 
-from django.urls import URLPattern, re_path
-from rest_framework.views import APIView
+from django.urls import re_path
 
 from edx_exams.apps.api.errors import not_found
+from edx_exams.apps.api.paths import ID_PATTERN, endpoint
 from edx_exams.apps.api.v1.views import allowances, attempts, configurations, course_attempts, exams, retirement
 
 #: `course-v1:Org+Num+Run`, `Org/Num/Run`, or an external key of letters, digits, `-`, `_` and `:`.
@@ -21,18 +22,11 @@ _PLACEHOLDERS: Final = {
     "{course}": _COURSE,
     "{course alone}": _COURSE_ALONE,
     "{content}": _CONTENT,
-    "{exam}": r"(?P<exam_id>[0-9]{1,19})",
-    "{attempt}": r"(?P<attempt_id>[0-9]{1,19})",
-    "{allowance}": r"(?P<allowance_id>[0-9]{1,19})",
+    "{exam}": f"(?P<exam_id>{ID_PATTERN})",
+    "{attempt}": f"(?P<attempt_id>{ID_PATTERN})",
+    "{allowance}": f"(?P<allowance_id>{ID_PATTERN})",
 }
-
-
-def _endpoint(route: str, view: type[APIView], name: str) -> URLPattern:
-    """A path with placeholders, anchored, with or without a slash at its end."""
-    for placeholder, pattern in _PLACEHOLDERS.items():
-        route = route.replace(placeholder, pattern)
-    return re_path(rf"^{route}/?\Z", view.as_view(), name=name)
-
+_endpoint: Final = partial(endpoint, placeholders=_PLACEHOLDERS)
 
 app_name = "v1"
 urlpatterns = [

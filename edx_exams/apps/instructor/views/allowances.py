@@ -1,5 +1,6 @@
 """Allowances of a course: listed, given to many at once, taken away. Each row of a request is judged by itself."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -36,14 +37,7 @@ class CourseAllowances(InstructorAPIView):
     def post(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Give each of these people the allowance for each of these exams; each pair is judged by itself."""
         wanted = self.validated(serializers.BulkGrantSerializer(data=request.data))
-        outcomes = give_allowances(
-            course_id,
-            wanted["exam_ids"],
-            wanted["user_ids"],
-            allowance_type=wanted["allowance_type"],
-            value=wanted["value"],
-            granted_by=request.user,
-        )
+        outcomes = _give(request, course_id, wanted["exam_ids"], wanted)
         results = [{**_result(outcome), "exam_id": outcome.exam_id} for outcome in outcomes]
         return Response(
             {
@@ -66,15 +60,7 @@ class ExamAllowance(InstructorAPIView):
         """Give each of these people the allowance; each is judged by itself."""
         exam = self.exam_of_course(course_id, exam_id)
         wanted = self.validated(serializers.GrantSerializer(data=request.data))
-        outcomes = give_allowances(
-            course_id,
-            [exam.pk],
-            wanted["user_ids"],
-            allowance_type=wanted["allowance_type"],
-            value=wanted["value"],
-            granted_by=request.user,
-        )
-        return _results(wanted, outcomes)
+        return _results(wanted, _give(request, course_id, [exam.pk], wanted))
 
     @extend_schema(
         operation_id="instructor_take_exam_allowance",
@@ -95,7 +81,20 @@ class ExamAllowance(InstructorAPIView):
         return _results(wanted, outcomes)
 
 
-def _results(wanted: dict[str, Any], outcomes: list[AllowanceOutcome]) -> Response:
+def _give(
+    request: AuthenticatedRequest, course_id: str, exam_ids: Sequence[int], wanted: Mapping[str, Any]
+) -> list[AllowanceOutcome]:
+    return give_allowances(
+        course_id,
+        exam_ids,
+        wanted["user_ids"],
+        allowance_type=wanted["allowance_type"],
+        value=wanted["value"],
+        granted_by=request.user,
+    )
+
+
+def _results(wanted: Mapping[str, Any], outcomes: list[AllowanceOutcome]) -> Response:
     return Response(
         {"allowance_type": wanted["allowance_type"].value, "results": [_result(outcome) for outcome in outcomes]}
     )

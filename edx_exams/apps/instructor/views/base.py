@@ -45,10 +45,20 @@ class InstructorAPIView(ExamsAPIView):
     permission_classes = (IsCourseStaff,)
 
     @override
-    def check_permissions(self, request: Request) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # First of all, for which methods and paths there are is the other service's to say too.
+        if IsAuthenticated().has_permission(request, self):
+            self._pass_on(request)
+        super().initial(request, *args, **kwargs)
+
+    def _pass_on(self, request: Request) -> None:
+        """
+        Let another service answer a call about a course of its own.
+
+        :raises ForwardedResponse: it has answered
+        :raises NotFound: the course id is not one
+        """
         course_id = self.kwargs["course_id"]
-        if not IsAuthenticated().has_permission(request, self):
-            self.permission_denied(request)
         course_key = opaque_keys.course_key(course_id)
         or_404(course_key, f"course {course_id}")
         if settings.INSTRUCTOR_API_FORWARDER:
@@ -56,7 +66,6 @@ class InstructorAPIView(ExamsAPIView):
             response = forward(request, str(course_key))
             if response is not None:
                 raise ForwardedResponse(response)
-        super().check_permissions(request)
 
     @override
     def handle_exception(self, exc: Exception) -> Response:

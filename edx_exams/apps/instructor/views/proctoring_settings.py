@@ -35,12 +35,12 @@ class ProctoringSettings(InstructorAPIView):
         """Change the escalation address. The other settings follow from the course's provider."""
         wanted = self.validated(serializers.ProctoringSettingsChangeSerializer(data=request.data))
         present = _settings_of(course_id)
-        fixed = {name: wanted[name] for name in wanted if name != "proctoring_escalation_email"}
-        refused = {name: [_("This cannot be changed here.")] for name in fixed if fixed[name] != present[name]}
+        email = wanted.pop("proctoring_escalation_email", present["proctoring_escalation_email"])
+        refused = {name: [_("This cannot be changed here.")] for name in wanted if wanted[name] != present[name]}
         if refused:
             raise ValidationError(refused)
-        if "proctoring_escalation_email" in wanted:
-            set_escalation_email(course_id, wanted["proctoring_escalation_email"])
+        if email != present["proctoring_escalation_email"]:
+            set_escalation_email(course_id, email)
         return Response(_settings_of(course_id))
 
 
