@@ -57,10 +57,10 @@ static: $(call needs,base) ## gather the static files that a web server serves
 
 FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor --ignore=tests/deployment -n auto --maxprocesses=4
 
-test: $(call needs,test) ## the tests that need no other service: within a minute
-	@$(PY) -m pytest $(FAST_TESTS) $(PYTEST_ARGS)
+test: $(call needs,test) ## the tests that need no other service, of each table three rows: within a minute
+	@$(PY) -m pytest $(FAST_TESTS) --sample 3 $(PYTEST_ARGS)
 
-coverage: $(call needs,test) ## the same, slower, and which branches no test takes: below 90 % it fails; htmlcov/index.html shows them
+coverage: $(call needs,test) ## all of them, every row, and which branches no test takes: below 90 % it fails; htmlcov/index.html shows them
 	@$(PY) -m pytest $(FAST_TESTS) --cov --cov-report=term:skip-covered --cov-report=html $(PYTEST_ARGS)
 	@echo "Open htmlcov/index.html"
 

@@ -14,6 +14,8 @@ from edx_exams.apps.core.models import User
 from tests import tokens
 from tests.factories import CourseStaffRoleFactory, UserFactory
 
+pytest_plugins = ["tests.sampling"]
+
 ClientFor = Callable[[User], APIClient]
 CountStatements = Callable[[int], AbstractContextManager[None]]
 

@@ -103,11 +103,11 @@ def texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 def docstrings(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Each docstring of the tree, with the line of what it describes."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            text = ast.get_docstring(node)
-            if text:
-                yield text, getattr(node, "lineno", 1)
+    if isinstance(tree, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        if text := ast.get_docstring(tree, clean=False):
+            yield text.lstrip(), getattr(tree, "lineno", 1)
+        for statement in tree.body:
+            yield from docstrings(statement)
 
 
 def where(file: Path, line: int) -> str:

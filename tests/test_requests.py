@@ -182,6 +182,7 @@ def test_no_answer_of_the_api_or_of_lti_is_stored(
             assert is_key_set or "no-store" in answer.headers["Cache-Control"], method
 
 
+@pytest.mark.exhaustive
 def test_a_token_logs_nobody_in(client_for: ClientFor, global_staff: User) -> None:
     asking = client_for(global_staff)
     asking.raise_request_exception = False

@@ -363,6 +363,8 @@ def sound() -> dict[str, Any]:
         "TOKEN_SIGNING": {"JWT_PRIVATE_SIGNING_JWK": signing_key},
         "JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": tokens.public_jwk_set()},
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        # Production's default needs django-ses, which is installed with the production requirements alone.
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
     }
 
 

@@ -88,6 +88,7 @@ def test_the_front_page_lists_them(browser: Client) -> None:
     assert "Special exams" in text_of(browser.get("/admin/"))
 
 
+@pytest.mark.exhaustive
 def test_no_search_box_errs_on_a_page_pasted_into_it(browser: Client) -> None:
     searchable = [model for model, pages in admin.site._registry.items() if is_ours(model) and pages.search_fields]
     assert len(searchable) > len(OURS)

@@ -27,6 +27,7 @@ from edx_exams.apps.core.transition_rules import LearnerAction, StaffAction
 from edx_exams.apps.events.models import OutboxEvent
 from tests.core.conftest import NOON
 from tests.factories import ExamFactory, UserFactory
+from tests.sampling import examples
 
 #: The event that a history row owes, by the status that it entered.
 OWED: Final = {"submitted": "submitted", "verified": "verified", "rejected": "rejected", "error": "errored"}
@@ -145,7 +146,7 @@ def check(story: Story) -> None:
 
 
 @pytest.mark.django_db
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, min_size=6, max_size=14))
 @example([create(0, True), create(1, True)])
 @example([create(0, True), create(1, False), learner_does(1, LearnerAction.START), wait(61), create(1, True)])

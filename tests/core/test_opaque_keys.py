@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edx_exams.apps.core import opaque_keys
+from tests.sampling import examples
 
 COURSE = "course-v1:Acme+BIO101+2026"
 CONTENT = "block-v1:Acme+BIO101+2026+type@sequential+block@a"
@@ -63,7 +64,7 @@ def test_which_content_belongs_to_which_course(content_id: str, course_id: str, 
     assert opaque_keys.belongs_to(content_id, course_id) is belongs
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_no_text_is_too_odd_to_be_judged(content_id: str, course_id: str) -> None:
     assert opaque_keys.belongs_to(content_id, course_id) in (True, False)

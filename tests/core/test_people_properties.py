@@ -19,6 +19,7 @@ from edx_exams.apps.core.api import (
 from edx_exams.apps.core.models import CourseExamConfiguration, CourseStaffRole, User
 from edx_exams.apps.core.people import person
 from tests.factories import ProviderFactory
+from tests.sampling import examples
 
 #: Pairs that some collation takes for the same: case, accents, width, composition, ligatures, what is ignored.
 _PAIRS: Final = (
@@ -59,7 +60,7 @@ _ALIKE: Final = (
 class TestPairs(HypothesisTestCase):
     """Each pair in a transaction of its own."""
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
     @given(_ALIKE)
     def test_two_names_are_two_people(self, pair: tuple[str, str]) -> None:
         one, other = (person(number, name) for number, name in enumerate(pair, start=1))
@@ -67,7 +68,7 @@ class TestPairs(HypothesisTestCase):
         assert [person(None, name).pk for name in pair] == [one.pk, other.pk]
         assert [User.objects.get(username=name).pk for name in pair] == [one.pk, other.pk]
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
     @given(_ALIKE.filter(lambda pair: all(text.isprintable() for text in pair)))
     def test_two_course_ids_are_two_courses_and_two_roles_two_roles(self, pair: tuple[str, str]) -> None:
         provider = ProviderFactory.create()

@@ -12,6 +12,7 @@ from edx_exams.apps.events.publishers.base import RelayedEvent
 from edx_exams.apps.events.relay import Relay
 from tests.events.memory_bus import Crash, CrashingPublisher
 from tests.events.owed import course_id, due_now, owe_many
+from tests.sampling import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ COURSES, EVENTS = 3, 4
 TROUBLED_LIVES = 10
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     refused=st.floats(0, 0.9),

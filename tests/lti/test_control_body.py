@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edx_exams.apps.lti.control import BadBody, read_control_request
+from tests.sampling import examples
 
 ISSUER = "https://platform.example.com"
 GOOD: dict[str, Any] = {
@@ -190,7 +191,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.dictionaries(st.sampled_from([*TAKEN, "other"]), JSON))
 def test_no_body_whatever_does_worse_than_being_refused(changes: dict[str, Any]) -> None:
     with suppress(BadBody):

@@ -26,6 +26,7 @@ from edx_exams.apps.lti.tool_keys import problems, verified_claims
 from tests.lti.forgeries import part
 from tests.lti.keyserver import KeyServer, dead_url, drip, flood, hang, key_server, redirect_to, send
 from tests.lti.vendor import Browser, Vendor, jwk_of, pem_of, register, rsa_key
+from tests.sampling import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -371,7 +372,7 @@ ENTRIES = ODD | st.dictionaries(MEMBERS, ODD, max_size=8)
 @given(
     before=st.lists(ENTRIES, max_size=6), after=st.lists(ENTRIES, max_size=6), noise=st.dictionaries(MEMBERS, st.none())
 )
-@settings_of(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings_of(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_stands_around_it_the_good_key_is_found(
     before: list[Any], after: list[Any], noise: dict[str, None]
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_message_with_a_wrong_claim_is_refused(
     assert_refused(browser.answer(vendor.start_assessment(launch, **changes)), attempt)
 
 
+@pytest.mark.exhaustive
 def test_no_value_of_any_claim_is_worse_than_a_refusal(
     browser: Browser, attempt: ExamAttempt, vendor: Vendor, launch: dict[str, Any]
 ) -> None:

@@ -126,6 +126,7 @@ def test_an_assertion_with_a_wrong_claim_buys_nothing(vendor: Vendor, changes: d
     assert not UsedToken.objects.exists()
 
 
+@pytest.mark.exhaustive
 def test_no_value_of_any_claim_is_worse_than_a_refusal(vendor: Vendor) -> None:
     good = vendor.assertion_claims()
     for claim in [*good, "nbf"]:

@@ -109,7 +109,8 @@ URL: Final = Rule(is_url, "an absolute URL such as https://host.example.org")
 ORIGIN: Final = Rule(is_origin, "an origin such as https://host.example.org, without a path or a slash at its end")
 HOST: Final = Rule(lambda value: isinstance(value, str) and bool(_HOST.fullmatch(value)), "a host name or address")
 DOTTED_NAME: Final = Rule(
-    lambda value: isinstance(value, str) and _is_importable(value), "the dotted name of an object"
+    lambda value: isinstance(value, str) and _is_importable(value),
+    "the dotted name of an object in a package that is installed",
 )
 
 
