@@ -37,7 +37,7 @@ class TestSelection:
         exam = ExamFactory.create(is_active=False)
         attempts = [OldAttemptFactory.create(exam=exam) for _ in range(2)]
         OldAttemptFactory.create()
-        assert found(exam_id=exam.pk) == attempts[::-1]
+        assert found(exam=exam) == attempts[::-1]
 
     @pytest.mark.parametrize("search", ["ada", "ADA", "love", "lace", "example.org", "ada@"])
     def test_by_part_of_username_or_email(self, search: str) -> None:

@@ -12,6 +12,7 @@ from tests.conftest import ClientFor, CountStatements
 from tests.factories import (
     COURSE_ID,
     ExamFactory,
+    OldAttemptFactory,
     ProviderFactory,
     UserFactory,
     running_attempt,
@@ -93,10 +94,11 @@ def test_the_course_wide_list_has_attempts_of_retired_instances(as_course_team: 
     exam = ExamFactory.create()
     first = submitted_attempt(exam)
     Exam.objects.filter(pk=exam.pk).update(is_active=False)
-    second = submitted_attempt(ExamFactory.create(content_id=exam.content_id))
+    other_instance = submitted_attempt(ExamFactory.create(content_id=exam.content_id, exam_type="practice"))
+    same_instance = OldAttemptFactory.create(exam=ExamFactory.create(content_id=exam.content_id, is_active=False))
     submitted_attempt(ExamFactory.create(course_id="course-v1:Other+C+R"))
-    assert ids(as_course_team.get(ATTEMPTS)) == [second.pk, first.pk]
-    assert ids(as_course_team.get(f"{EXAMS}/{exam.pk}/attempts")) == [first.pk]
+    assert ids(as_course_team.get(ATTEMPTS)) == [same_instance.pk, other_instance.pk, first.pk]
+    assert ids(as_course_team.get(f"{EXAMS}/{exam.pk}/attempts")) == [same_instance.pk, first.pk]
 
 
 def ids(answer: Any) -> list[int]:

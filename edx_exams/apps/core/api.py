@@ -52,6 +52,7 @@ from edx_exams.apps.core.exams import (
     is_exam_passed_due,
     sync_course_exams,
 )
+from edx_exams.apps.core.instance_attempts import attempts_of_instance
 from edx_exams.apps.core.learner_attempts import exam_of_learner, latest_attempt, running_attempt
 from edx_exams.apps.core.people import person
 from edx_exams.apps.core.proctoring import (
@@ -86,6 +87,7 @@ __all__ = [
     "allowances_of",
     "attempt_of_tool",
     "attempt_rows",
+    "attempts_of_instance",
     "change_attempt",
     "check_if_exam_timed_out",
     "control_attempt",

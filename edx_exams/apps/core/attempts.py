@@ -8,12 +8,13 @@ and the event that the change owes. Changes go through `transitions.act_on`.
 import contextlib
 from datetime import datetime
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
 from edx_exams.apps.core import clock
 from edx_exams.apps.core.attempt_events import announce
+from edx_exams.apps.core.exams import get_course_exam
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
@@ -26,11 +27,18 @@ from edx_exams.apps.core.exceptions import (
     NothingToReset,
 )
 from edx_exams.apps.core.history import set_history_metadata
+from edx_exams.apps.core.instance_attempts import (
+    attempts_in_the_way,
+    attempts_of_instance,
+    is_same_instance,
+    keeps_from_beginning,
+    of_instance,
+)
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.owed_time import exam_for_start
 from edx_exams.apps.core.proctored_start import require_ready
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-from edx_exams.apps.core.transactions import lock_users, write_transaction
+from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
 from edx_exams.apps.core.transition_rules import (
     LEARNER_TRANSITIONS,
     STAFF_TRANSITIONS,
@@ -102,7 +110,7 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
     :raises LearnerDoesNotExist: nobody has this user id
     :raises ExamDoesNotExist: no active exam has this id
     :raises ExamAttemptOnPastDueExam: its due date has passed
-    :raises ExamAttemptAlreadyExists: the learner has an attempt of it
+    :raises ExamAttemptAlreadyExists: the learner has an attempt of it, on whichever row of the instance
     :raises ExamIllegalStatusTransition: it may not be started now
     """
     learner = lock_users([user_id]).get(user_id)
@@ -117,15 +125,10 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
         message = f"The due date of “{exam.exam_name}” has passed: it can no longer be started."
         raise ExamAttemptOnPastDueExam(message)
 
-    theirs = ExamAttempt.objects.filter(
-        Q(exam=exam) | Q(status__in=sorted(ExamAttemptStatus.in_progress_statuses)), user=learner
-    )
-    running = []
-    for attempt in theirs.select_related("exam"):
-        if attempt.exam_id == exam.pk:
-            message = f"There is an attempt of “{exam.exam_name}” already."
-            raise ExamAttemptAlreadyExists(message)
-        running.append(attempt)
+    theirs = attempts_in_the_way(exam, learner)
+    if any(keeps_from_beginning(attempt, exam) for attempt in theirs):
+        raise ExamAttemptAlreadyExists(exam.exam_name)
+    running = [attempt for attempt in theirs if attempt.is_in_progress]
 
     attempt = _create(exam, learner)
     if start_clock:
@@ -138,7 +141,7 @@ def _create(exam: Exam, learner: User) -> ExamAttempt:
     """
     Insert an attempt of an exam whose learner is locked.
 
-    :raises ExamDoesNotExist: it has been retired while we waited to insert
+    :raises ExamDoesNotExist: it has been retired while we waited to insert, or counts as retired beside a newer one
     """
     attempt = ExamAttempt(
         exam=exam,
@@ -149,8 +152,6 @@ def _create(exam: Exam, learner: User) -> ExamAttempt:
     set_history_metadata(attempt, by=learner, reason="created by the learner")
     attempt.save(force_insert=True)
     attempt.exam = exam_for_start(exam.pk)
-    if not attempt.exam.is_active:
-        raise ExamDoesNotExist(exam.pk)
     return attempt
 
 
@@ -235,11 +236,11 @@ def reset_exam_attempt(attempt: ExamAttempt, requesting_user: User) -> None:
 
 def reset_attempts_of(username: str, exam: Exam, *, requesting_user: User) -> None:
     """
-    Delete all attempts of a learner at this instance of an exam; old databases may hold several.
+    Delete all attempts of a learner at this instance of an exam, on whichever of its rows.
 
     :raises NothingToReset: there is no such learner, or the learner has no attempt of it
     """
-    found = get_exam_attempts(exam.pk).filter(user__username=username).select_related("exam", "user")
+    found = attempts_of_instance(exam).filter(user__username=username).select_related("exam", "user")
     attempts = [attempt for attempt in found if attempt.user.username == username]  # databases ignore trailing blanks
     reset = 0
     for attempt in attempts:
@@ -269,6 +270,8 @@ def reset_and_recreate(attempt: ExamAttempt, learner: User, *, now: datetime | N
     """
     Reset one's own attempt of a practice or onboarding exam and create a fresh one in its place.
 
+    Attempts that the learner has on other rows of the instance go too: they would be in the way of the fresh one.
+
     :returns: the fresh attempt's id
     :raises ExamIllegalStatusTransition: the exam counts, or the attempt is in progress
     :raises ExamDoesNotExist: the exam has been retired
@@ -276,10 +279,15 @@ def reset_and_recreate(attempt: ExamAttempt, learner: User, *, now: datetime | N
 
     def recreate(locked: ExamAttempt, _: datetime) -> int:
         _require_own_reset(locked, ExamIllegalStatusTransition)
-        if not Exam.objects.filter(pk=locked.exam_id, is_active=True).exists():
+        exam = get_course_exam(locked.exam.course_id, locked.exam.content_id)
+        if exam is None or not is_same_instance(exam, locked.exam):
             raise ExamDoesNotExist(locked.exam_id)
-        _reset(locked, by=learner)
-        return _create(locked.exam, learner).pk
+        others = ExamAttempt.objects.filter(of_instance(exam), user=learner).exclude(pk=locked.pk)
+        for other in [locked, *lock_attempts(others.values_list("pk", flat=True)).values()]:
+            other.user = learner
+            _require_own_reset(other, ExamIllegalStatusTransition)
+            _reset(other, by=learner)
+        return _create(exam, learner).pk
 
     return act_on(attempt, recreate, by=learner, now=now)
 

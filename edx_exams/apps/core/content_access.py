@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from edx_exams.apps.core.clock import seconds_remaining
 from edx_exams.apps.core.exceptions import ContentAccessDenied
-from edx_exams.apps.core.learner_attempts import attempt_of_exam
+from edx_exams.apps.core.instance_attempts import attempt_of_instance
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.roles import is_course_staff
 from edx_exams.apps.core.statuses import ExamAttemptStatus
@@ -38,7 +38,7 @@ def grant_access(exam: Exam, user: User, *, now: datetime | None = None) -> Acce
     if is_course_staff(user, exam.course_id):
         seconds = LONGEST_ACCESS
     else:
-        seconds = decide(exam, attempt_of_exam(user.pk, exam.pk), now)
+        seconds = decide(exam, attempt_of_instance(user.pk, exam), now)
     return AccessToken(_sign(exam, user.lms_user_id, now, seconds), seconds)
 
 
@@ -48,7 +48,7 @@ def decide(exam: Exam, attempt: ExamAttempt | None, now: datetime) -> int:
 
     While the attempt's clock runs its content is shown, whatever has become of the exam's due date since.
 
-    :param attempt: the learner's latest of this exam
+    :param attempt: the learner's of this exam
     :raises ContentAccessDenied: not at all
     """
     if attempt and attempt.status == ExamAttemptStatus.started and attempt.paused_at is None:

@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt
+from edx_exams.apps.core.instance_attempts import attempts_of_instance
+from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.transition_rules import ControlAction
 
@@ -63,7 +64,7 @@ class Selection(NamedTuple):
     """A choice of attempts of an exam, or of all exams of a course, retired instances included, and their order."""
 
     course_id: str
-    exam_id: int | None = None
+    exam: Exam | None = None
     search: str = ""
     status: str = ""
     ordering: str = ""
@@ -71,10 +72,10 @@ class Selection(NamedTuple):
 
 def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
     """Return the attempts selected, newest first unless another order is asked for. No statement is made yet."""
-    if selection.exam_id is None:
+    if selection.exam is None:
         attempts = ExamAttempt.objects.filter(exam__course_id=selection.course_id)
     else:
-        attempts = ExamAttempt.objects.filter(exam_id=selection.exam_id)
+        attempts = attempts_of_instance(selection.exam)
     if selection.search:
         attempts = attempts.filter(
             Q(user__username__icontains=selection.search) | Q(user__email__icontains=selection.search)

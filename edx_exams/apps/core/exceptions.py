@@ -43,6 +43,9 @@ class ExamIsActiveAlready(ExamBaseException):
 class ExamAttemptAlreadyExists(ExamBaseException):
     """The learner has an attempt of this exam."""
 
+    def __init__(self, exam_name: str) -> None:
+        super().__init__(f"There is an attempt of “{exam_name}” already.")
+
 
 class ExamAttemptDoesNotExist(ExamBaseException):
     """No such attempt."""

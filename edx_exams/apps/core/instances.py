@@ -45,7 +45,7 @@ def provider_for(exam_type: str, provider_id: int | None) -> int | None:
     return provider_id if kind and kind.is_proctored else None
 
 
-def _type_and_provider(exam: Exam) -> tuple[str, int | None]:
+def type_and_provider(exam: Exam) -> tuple[str, int | None]:
     """Return what tells instances of a content apart. A timed exam of the earlier service has a provider: no matter."""
     return exam.exam_type, provider_for(exam.exam_type, exam.provider_id)
 
@@ -74,7 +74,7 @@ class Instances:
     def find(self, content_id: str, exam_type: str, provider_id: int | None) -> Exam | None:
         """Return the retired instance of this type and provider, None if there never was one."""
         instance = exam_type, provider_id
-        return next((exam for exam in self.retired(content_id) if _type_and_provider(exam) == instance), None)
+        return next((exam for exam in self.retired(content_id) if type_and_provider(exam) == instance), None)
 
     def active_last(self, content_ids: Iterable[str]) -> dict[str, Exam]:
         """Return which retired instance of each of these contents was active last: one statement."""
@@ -120,7 +120,7 @@ class Changes:
     def change_provider(self, exam: Exam, provider_id: int | None) -> None:
         """Replace an active exam by its instance with another provider, the same in all else."""
         provider_id = provider_for(exam.exam_type, provider_id)
-        if _type_and_provider(exam) == (exam.exam_type, provider_id):  # it is that instance
+        if type_and_provider(exam) == (exam.exam_type, provider_id):  # it is that instance
             if exam.provider_id != provider_id:
                 exam.provider_id = provider_id
                 self.changed.append(exam)

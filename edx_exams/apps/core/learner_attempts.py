@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from edx_exams.apps.core.allowances import minutes_if_started
 from edx_exams.apps.core.exams import get_course_exam, get_exam_by_content_id
+from edx_exams.apps.core.instance_attempts import attempt_of_instance
 from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.prepared import Prepared, age, newest
+from edx_exams.apps.core.prepared import Prepared, age
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.time_outs import check_if_exam_timed_out
 
@@ -22,13 +23,6 @@ _running_of: Final = Prepared(
     lambda user_id: ExamAttempt.objects.filter(
         user_id=user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
     ),
-    int,
-    related="exam",
-)
-_of_exam: Final = Prepared(
-    ExamAttempt,
-    lambda user_id, exam_id: ExamAttempt.objects.filter(user_id=user_id, exam_id=exam_id),
-    int,
     int,
     related="exam",
 )
@@ -76,7 +70,7 @@ def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | 
     exam = get_exam_by_content_id(content_id) if content_id else None
     if exam is None:
         return just_timed_out
-    if attempt := attempt_of_exam(user_id, exam.pk):
+    if attempt := attempt_of_instance(user_id, exam):
         return attempt
     is_of_this_content = just_timed_out is not None and just_timed_out.exam.content_id == content_id
     return just_timed_out if is_of_this_content else None
@@ -98,13 +92,8 @@ def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime
     exam = get_course_exam(course_id, content_id)
     if exam is None:
         return None
-    attempt = attempt_of_exam(user_id, exam.pk)
+    attempt = attempt_of_instance(user_id, exam)
     return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
-
-
-def attempt_of_exam(user_id: int, exam_id: int) -> ExamAttempt | None:
-    """Return the learner's latest attempt of the exam with it, None if there is none. One statement."""
-    return newest(_of_exam(user_id, exam_id))
 
 
 def _running(user_id: int) -> list[ExamAttempt]:

@@ -18,12 +18,14 @@ so it waits for the change, or the change waits for it; and after the commit it 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from edx_exams.apps.core import clock
+from edx_exams.apps.core.exceptions import ExamDoesNotExist
 from edx_exams.apps.core.history import update_many
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.statuses import ExamAttemptStatus
@@ -154,10 +156,19 @@ def exam_for_start(exam_id: int) -> Exam:
     Thousands start one exam in the same minute, so the lock is a shared one, which Django does not know. It is the one
     that inserting an attempt takes by its foreign key. SQLite lets one writer in at a time.
 
-    :raises Exam.DoesNotExist: it is gone
+    :raises ExamDoesNotExist: it is gone or has been retired; beside a newer active row of its content, which old
+        databases hold, an active one counts as retired
     """
     lock = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""
-    rows = Exam.objects.raw(f"SELECT * FROM exams_exam WHERE id = %s{lock}", [exam_id])  # noqa: S608  (no input)
-    for exam in rows:
-        return exam
-    raise Exam.DoesNotExist
+    for exam in Exam.objects.raw(_EXAM_AND_NEWER + lock, [exam_id]):
+        if exam.is_active and not exam.has_newer:
+            return exam
+    raise ExamDoesNotExist(exam_id)
+
+
+_EXAM_AND_NEWER: Final = (
+    "SELECT mine.*, EXISTS (SELECT 1 FROM exams_exam newer WHERE newer.course_id = mine.course_id"
+    " AND newer.content_id = mine.content_id AND newer.is_active"
+    " AND (newer.created > mine.created OR (newer.created = mine.created AND newer.id > mine.id))) AS has_newer"
+    " FROM exams_exam mine WHERE mine.id = %s"
+)

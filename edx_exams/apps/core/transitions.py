@@ -15,12 +15,13 @@ from django.utils import timezone
 from edx_exams.apps.core import clock
 from edx_exams.apps.core.attempt_events import announce
 from edx_exams.apps.core.exceptions import (
+    ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
     ExamAttemptOnPastDueExam,
-    ExamDoesNotExist,
     ExamIllegalStatusTransition,
 )
 from edx_exams.apps.core.history import save_with_history
+from edx_exams.apps.core.instance_attempts import attempts_in_the_way, has_begun, is_same_instance
 from edx_exams.apps.core.metrics import count_transition
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.core.owed_emails import owe_email
@@ -103,6 +104,7 @@ def apply_transition(
     :param reason: kept in the history
     :returns: the attempt's id
     :raises ExamIllegalStatusTransition: not from where the attempt is, or its clock may not start
+    :raises ExamAttemptAlreadyExists: the clock would be the learner's second of this instance
     """
     return act_on(
         attempt, lambda locked, moment: transit(locked, transition, by=by, reason=reason, now=moment), by=by, now=now
@@ -119,10 +121,12 @@ def transit(attempt: ExamAttempt, transition: Transition, *, by: User | None, re
     if transition.to == ExamAttemptStatus.started or (
         transition.to in ExamAttemptStatus.in_progress_statuses and not attempt.is_in_progress
     ):
-        others = ExamAttempt.objects.filter(
-            user_id=attempt.user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
-        ).exclude(pk=attempt.pk)
-        running = list(others.select_related("exam"))
+        others = [other for other in attempts_in_the_way(attempt.exam, attempt.user) if other.pk != attempt.pk]
+        if attempt.start_time is None and any(
+            has_begun(other) and is_same_instance(other.exam, attempt.exam) for other in others
+        ):
+            raise ExamAttemptAlreadyExists(attempt.exam.exam_name)
+        running = [other for other in others if other.is_in_progress]
         start_attempt(attempt, running, by=by, now=now, reason=reason, status=transition.to)
     else:
         enter_status(attempt, transition.to, by=by, reason=reason, now=now)
@@ -173,8 +177,6 @@ def _set_clock(attempt: ExamAttempt, now: datetime) -> list[str]:
     :raises ExamAttemptOnPastDueExam: less than a minute is left until the due date
     """
     attempt.exam = exam_for_start(attempt.exam_id)
-    if not attempt.exam.is_active:
-        raise ExamDoesNotExist(attempt.exam_id)
     if clock.is_too_late_to_start(attempt.exam, now):
         message = (
             f"Less than a minute is left until the due date of “{attempt.exam.exam_name}”: it can no longer be started."

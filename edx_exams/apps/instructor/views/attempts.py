@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.views import AuthenticatedRequest
-from edx_exams.apps.core.api import Selection, get_exam_attempts, reset_attempts_of, select_attempts
+from edx_exams.apps.core.api import Selection, attempts_of_instance, reset_attempts_of, select_attempts
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.instructor import serializers
 from edx_exams.apps.instructor.pagination import page_of
@@ -39,7 +39,7 @@ class CourseAttempts(_Attempts):
 
 
 class ExamAttempts(_Attempts):
-    """The attempts of an exam: of this instance, not of its others."""
+    """The attempts of an exam: of this instance, on whichever of its rows, not of its others."""
 
     @extend_schema(
         operation_id="instructor_list_exam_attempts",
@@ -48,7 +48,7 @@ class ExamAttempts(_Attempts):
     )
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """List the attempts of the exam, newest first."""
-        return self.page(request, get_exam_attempts(self.exam_of_course(course_id, exam_id).pk))
+        return self.page(request, attempts_of_instance(self.exam_of_course(course_id, exam_id)))
 
 
 class ResetAttempts(InstructorAPIView):

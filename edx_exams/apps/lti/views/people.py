@@ -15,6 +15,7 @@ from edx_exams.apps.api.parsers import BoundedJSONParser
 from edx_exams.apps.api.permissions import IsAuthenticated
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
+    attempts_of_instance,
     get_attempt_by_id,
     get_attempt_to_change,
     get_exam_by_id,
@@ -198,7 +199,8 @@ class Roster(ExamsAPIView):
         if exam is None:
             raise NotFound(f"There is no exam {exam_id}.")
         _require_staff(request.user, exam)
-        learners = User.objects.filter(examattempt__exam=exam).distinct().order_by("username", "pk")
+        theirs = attempts_of_instance(exam).order_by().values("user")
+        learners = User.objects.filter(pk__in=theirs).order_by("username", "pk")
         pairs = [
             [str(anonymous_id), username]
             for anonymous_id, username in learners.values_list("anonymous_user_id", "username")
