@@ -66,7 +66,7 @@ class JwtAuthentication(EdxJwtAuthentication):
 
     def _user(self, token: VerifiedToken) -> User:
         try:
-            return self.authenticate_credentials(token.claims)
+            return self._person(token)
         except (APIException, ExamBaseException, DatabaseError, InterfaceError):
             raise
         except Exception:  # noqa: BLE001  (claims can be malformed in more ways than their readers foresee)
@@ -82,15 +82,25 @@ class JwtAuthentication(EdxJwtAuthentication):
     @override
     def authenticate_credentials(self, payload: Mapping[str, Any]) -> User:
         """
-        Return the person whom a verified token names, created or brought up to date with its claims.
+        Refuse: who somebody is depends on how their token was signed as well.
+
+        :raises AuthenticationFailed: always
+        """
+        message = "Claims alone authenticate nobody."
+        raise AuthenticationFailed(message)
+
+    def _person(self, token: VerifiedToken) -> User:
+        """
+        Return the person whom a token names, created or brought up to date with its claims.
 
         :raises AuthenticationFailed: a claim is malformed
         """
+        payload = token.claims
         username = self._get_username_from_payload(payload)
         if not is_storable(username, User._meta.get_field("username")):
             message = "The token names no user."
             raise AuthenticationFailed(message)
-        return token_person(payload, username, self._attributes(payload))
+        return token_person(token, username, self._attributes(payload))
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims about the user, by our attributes' names."""
@@ -99,10 +109,8 @@ class JwtAuthentication(EdxJwtAuthentication):
             value = payload.get(claim)
             if value is None:
                 continue
-            if isinstance(value, str):
-                value = without_surrogates(value)
             field: Any = User._meta.get_field(name)
-            if not is_storable(value, field):
+            if not is_storable(without_surrogates(value) if isinstance(value, str) else value, field):
                 message = f"The token's claim {claim!r} is malformed."
                 raise AuthenticationFailed(message)
             attributes[name] = value

@@ -8,6 +8,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Model
 from django.forms import IntegerField, ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -23,6 +24,7 @@ from edx_exams.apps.core.admin_base import (
 from edx_exams.apps.core.admin_exams import CourseExamConfigurationAdmin, ExamAdmin
 from edx_exams.apps.core.allowances import grant_extra_time, revoke_extra_time
 from edx_exams.apps.core.data import ExtraTime
+from edx_exams.apps.core.introductions import ASIDE_MARK
 from edx_exams.apps.core.limits import MAX_MINUTES
 from edx_exams.apps.core.models import (
     AssessmentControlResult,
@@ -34,7 +36,6 @@ from edx_exams.apps.core.models import (
     StudentAllowance,
     User,
 )
-from edx_exams.apps.core.people import ASIDE_MARK
 from edx_exams.apps.core.transactions import lock_configuration, lock_users
 
 __all__ = ["CourseExamConfigurationAdmin", "ExamAdmin", "ExamAttemptAdmin"]
@@ -60,6 +61,12 @@ class UserAdmin(BoundedSearchAdmin, KeptRowsAdmin, DjangoUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         # A name that was set aside names nobody in the LMS: changing it would make it somebody's.
         return ("anonymous_user_id", "username") if obj and ASIDE_MARK in obj.username else ("anonymous_user_id",)
+
+    @override
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if form.changed_data:
+            obj.told_at = timezone.now()  # a token from before does not undo it
+        super().save_model(request, obj, form, change)
 
     @override
     def reasons_to_keep(self, row: User) -> Iterator[str]:

@@ -10,10 +10,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from edx_exams.apps.core.exceptions import UnreadableList
+from edx_exams.apps.core.introductions import username_fault
 from edx_exams.apps.core.limits import concrete_field, is_storable
 from edx_exams.apps.core.models import CourseStaffRole, User
 from edx_exams.apps.core.opaque_keys import course_key
-from edx_exams.apps.core.people import make_known, username_fault
+from edx_exams.apps.core.people import make_known
 from edx_exams.apps.core.transactions import write_transaction
 
 COLUMNS: Final = ("username", "email", "role", "course_id")

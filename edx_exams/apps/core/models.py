@@ -32,6 +32,8 @@ class User(AbstractUser):
     anonymous_user_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     #: When the LMS issued the token that last changed this row's username; null where none did. See `core.people`.
     renamed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: When the LMS issued the token that last changed other details of this row; null where none did.
+    told_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     @override
     def get_full_name(self) -> str:

@@ -20,10 +20,10 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from edx_exams.apps.core.exceptions import InvalidRetirement, PersonDoesNotExist
+from edx_exams.apps.core.introductions import aside_name
 from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, is_storable
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.owed_emails import cancel_emails_of
-from edx_exams.apps.core.people import aside_name
 from edx_exams.apps.core.transactions import lock_users, write_transaction
 
 log = logging.getLogger(__name__)
