@@ -277,7 +277,7 @@ def test_stepping_aside_never_clashes() -> None:
 
 
 class Told(NamedTuple):
-    """What tokens say one after the other, with the seconds at which they were issued, and what is stored then."""
+    """Words of tokens one after the other, with the seconds at which they were issued, and what is stored then."""
 
     tokens: Sequence[tuple[int, bool]]
     is_staff: bool

@@ -1,5 +1,5 @@
 """
-What the LMS says of somebody: an introduction, by a token, by sign-on, by an event.
+Introductions: what the LMS says of somebody, by a token, by sign-on, by an event.
 
 Usernames change and are given to others in the LMS, ids never. So an introduction without an id, or of an unknown age,
 can do less than another.

@@ -1,5 +1,5 @@
 """
-Who it is, where that takes writing: a new id, a new name, a new row.
+Settle who somebody is, where that takes writing: a new id, a new name, a new row.
 
 Everything here happens in the one transaction of `settle`, whose rows are locked.
 """
