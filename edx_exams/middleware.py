@@ -20,7 +20,7 @@ from django.middleware import csrf, locale
 from django.shortcuts import render
 from django.utils import translation
 
-from edx_exams.apps.core.characters import UnstorableText
+from edx_exams.apps.core.unstorable_text import UnstorableText
 from edx_exams.handler import UNREADABLE
 
 log = logging.getLogger(__name__)

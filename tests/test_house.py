@@ -24,12 +24,15 @@ REPLACED_NAMES: Final = frozenset(_REPLACED.split())
 REPLACED_MODULES: Final = frozenset(
     {
         "edx_exams/apps/core/access.py",
+        "edx_exams/apps/core/characters.py",
         "edx_exams/apps/core/keys.py",
         "edx_exams/apps/core/lookups.py",
         "edx_exams/apps/core/reviews.py",
         "edx_exams/apps/core/signals.py",
         "edx_exams/apps/api/pages.py",
         "edx_exams/apps/events/hand.py",
+        "edx_exams/apps/lti/assertions.py",
+        "edx_exams/apps/lti/claims.py",
         "edx_exams/apps/lti/succession.py",
         "edx_exams/apps/router/names.py",
     }

@@ -17,12 +17,12 @@ from pytest_django import Settings
 
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.lti import fetching, key_set_cache, platform_keys
-from edx_exams.apps.lti.assertions import Refused
 from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.fetching import FetchFailed, fetch_key_set, is_public
 from edx_exams.apps.lti.key_sets import read_key_set, select_keys, usable_keys
 from edx_exams.apps.lti.models import LtiTool
 from edx_exams.apps.lti.tool_keys import problems, verified_claims
+from edx_exams.apps.lti.tool_messages import Refused
 from tests.lti.forgeries import part
 from tests.lti.keyserver import KeyServer, dead_url, drip, flood, hang, key_server, redirect_to, send
 from tests.lti.vendor import Browser, Vendor, jwk_of, pem_of, register, rsa_key

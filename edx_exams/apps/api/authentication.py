@@ -18,10 +18,10 @@ from rest_framework_jwt.blacklist.exceptions import MissingToken  # type: ignore
 
 from edx_exams.apps.api.token_person import require_active, token_person, with_rights_of
 from edx_exams.apps.api.tokens import VerifiedToken, verify
-from edx_exams.apps.core.characters import without_surrogates
 from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.limits import is_storable
 from edx_exams.apps.core.models import User
+from edx_exams.apps.core.unstorable_text import without_surrogates
 
 
 class JwtAuthentication(EdxJwtAuthentication):

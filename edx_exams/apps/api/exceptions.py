@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from edx_exams.apps.api.parsers import BodyTooLarge
-from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
 from edx_exams.apps.core.outages import log_database_error
+from edx_exams.apps.core.unstorable_text import UnstorableText
 
 log = logging.getLogger(__name__)
 

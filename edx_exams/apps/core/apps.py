@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from edx_exams.apps.core.characters import refuse_unstorable_text
+from edx_exams.apps.core.unstorable_text import refuse_unstorable_text
 from edx_exams.logs import quieten_libraries
 
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from edx_exams.apps.core.characters import storable
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.unstorable_text import storable
 
 #: Characters that the history keeps of a reason.
 LONGEST_REASON: Final = 100

@@ -15,13 +15,13 @@ from typing import Any, Final
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
 
-from edx_exams.apps.core.characters import storable
 from edx_exams.apps.core.exceptions import DatabaseBusy
 from edx_exams.apps.core.introductions import Introduction, kept, require_valid, rows_of
 from edx_exams.apps.core.models import User
 from edx_exams.apps.core.own_accounts import has_any_right, has_rights_of_its_own, require_known_by_name
 from edx_exams.apps.core.settling import WrittenMeanwhile, kept_by_column, settle
 from edx_exams.apps.core.transactions import write_transaction
+from edx_exams.apps.core.unstorable_text import storable
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from openedx_events.data import EventsMetadata
 from openedx_events.event_bus.avro.deserializer import deserialize_bytes_to_event_data
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from edx_exams.apps.core.characters import UnstorableText
 from edx_exams.apps.core.exceptions import DatabaseBusy, ExamBaseException
+from edx_exams.apps.core.unstorable_text import UnstorableText
 from edx_exams.apps.events.models import position_text
 from edx_exams.apps.events.privacy import describe, place
 from edx_exams.apps.events.registry import BoundedRegistryClient, RegistryUnavailable

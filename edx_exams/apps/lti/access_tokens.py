@@ -17,8 +17,8 @@ from django.utils import timezone
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, is_storable_text
 from edx_exams.apps.core.transactions import write_transaction
 from edx_exams.apps.lti import addresses, launches, platform_keys, tool_keys
-from edx_exams.apps.lti.assertions import LEEWAY, ClientAssertion, Refused, read_client_assertion
 from edx_exams.apps.lti.models import LtiPlatformKey, LtiTool, UsedToken
+from edx_exams.apps.lti.tool_messages import LEEWAY, ClientAssertion, Refused, read_client_assertion
 
 CONTROL_SCOPE: Final = "https://purl.imsglobal.org/spec/lti-ap/scope/control.all"
 LIFETIME: Final = 3600  # seconds

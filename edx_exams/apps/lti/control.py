@@ -15,7 +15,7 @@ from edx_exams.apps.api.parsers import refuse_constant
 from edx_exams.apps.core.api import ControlReport
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, is_storable_text
 from edx_exams.apps.core.transition_rules import ControlAction
-from edx_exams.apps.lti.assertions import whole_number
+from edx_exams.apps.lti.tool_messages import whole_number
 
 #: Characters.
 MAX_REASON_CODE_LENGTH: Final = 64

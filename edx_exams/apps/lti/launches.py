@@ -21,8 +21,7 @@ from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttemp
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import upsert
-from edx_exams.apps.lti import addresses, claims, launch_sessions, platform_keys
-from edx_exams.apps.lti.assertions import LEEWAY, Refused, StartAssessment
+from edx_exams.apps.lti import addresses, launch_sessions, platform_keys, platform_messages
 from edx_exams.apps.lti.exceptions import exam_has_ended
 from edx_exams.apps.lti.models import (
     LAUNCH_LIFETIME,
@@ -36,6 +35,7 @@ from edx_exams.apps.lti.models import (
     new_secret,
     tool_of_exam,
 )
+from edx_exams.apps.lti.tool_messages import LEEWAY, Refused, StartAssessment
 
 #: A message that is good for longer may be used again after this; by then its launch is long over.
 LONGEST_MEMORY: Final = timedelta(days=366)
@@ -152,11 +152,11 @@ def issue_id_token(launch: LtiLaunch, *, nonce: str, now: datetime | None = None
 def _message(launch: LtiLaunch, nonce: str, now: datetime) -> dict[str, Any]:
     tool, exam = launch.tool, launch.exam
     is_instructor = launch.message_type == MessageType.resource_link
-    message = claims.common_claims(
+    message = platform_messages.common_claims(
         launch.message_type,
-        claims.Platform(addresses.issuer(), settings.PLATFORM_NAME),
-        claims.Registration(tool.client_id, tool.deployment_id, tool.launch_url),
-        claims.Subject(
+        platform_messages.Platform(addresses.issuer(), settings.PLATFORM_NAME),
+        platform_messages.Registration(tool.client_id, tool.deployment_id, tool.launch_url),
+        platform_messages.Subject(
             anonymous_user_id=str(launch.user.anonymous_user_id),
             resource_id=exam.resource_id,
             exam_name=exam.exam_name,
@@ -166,7 +166,7 @@ def _message(launch: LtiLaunch, nonce: str, now: datetime) -> dict[str, Any]:
         ),
         nonce=nonce,
         now=now,
-        roles=claims.INSTRUCTOR_ROLES if is_instructor else (),
+        roles=platform_messages.INSTRUCTOR_ROLES if is_instructor else (),
     )
     return message | _particular_claims(launch)
 
@@ -175,12 +175,12 @@ def _particular_claims(launch: LtiLaunch) -> dict[str, Any]:
     """Build the claims of this type of message alone."""
     attempt = launch.attempt
     if attempt is None:
-        return claims.instructor_claims(roster_url=addresses.address("roster", exam_id=launch.exam_id))
+        return platform_messages.instructor_claims(roster_url=addresses.address("roster", exam_id=launch.exam_id))
     if launch.message_type == MessageType.end_assessment:
-        return claims.end_assessment_claims(
+        return platform_messages.end_assessment_claims(
             attempt_number=attempt.attempt_number, session_data=_session_data_of(attempt), error=_error_of(attempt)
         )
-    return claims.start_proctoring_claims(
+    return platform_messages.start_proctoring_claims(
         attempt_number=attempt.attempt_number,
         session_data=launch.session_data,
         start_assessment_url=addresses.address("start-assessment"),

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from edx_exams.apps.lti import key_set_cache
-from edx_exams.apps.lti.assertions import Refused
 from edx_exams.apps.lti.fetching import FetchFailed, address_of, fetch_key_set
 from edx_exams.apps.lti.key_sets import pem_key, select_keys, usable_keys
 from edx_exams.apps.lti.models import LtiTool
+from edx_exams.apps.lti.tool_messages import Refused
 
 ALGORITHMS: Final = ("RS256", "RS512")
 _MAX_MESSAGE_LENGTH: Final = 32_768
@@ -83,7 +83,7 @@ def _try(tool: LtiTool, message: str, kid: str | None) -> Mapping[str, Any] | No
                 message,
                 key,
                 algorithms=list(ALGORITHMS),
-                # Each has its rule in `assertions`; here it is the signature alone.
+                # Each has its rule in `tool_messages`; here it is the signature alone.
                 options={
                     "verify_exp": False,
                     "verify_nbf": False,

@@ -15,11 +15,11 @@ from edx_exams.apps.core.limits import is_storable_text
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.lti import addresses, exam_frame, launch_sessions, launches, tool_keys
-from edx_exams.apps.lti.assertions import MAX_CLAIM_LENGTH, Refused, read_start_assessment
 from edx_exams.apps.lti.exceptions import KeysNotReady
 from edx_exams.apps.lti.forms import UnsupportedForm, read_form
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_safe_to_launch
+from edx_exams.apps.lti.tool_messages import MAX_CLAIM_LENGTH, Refused, read_start_assessment
 from edx_exams.apps.lti.views import pages
 from edx_exams.apps.lti.views.failures import MALFORMED, UNAVAILABLE
 

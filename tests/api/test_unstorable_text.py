@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from edx_exams.apps.core.characters import storable
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.unstorable_text import storable
 from tests.api.contract import API, OPERATIONS, PATHS, Operation, exam_item
 from tests.conftest import ClientFor, person
 from tests.factories import (

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from edx_exams.apps.core.limits import MAX_INTEGER, is_storable_text
-from edx_exams.apps.lti.claims import AP, LTI, VERSION
+from edx_exams.apps.lti.platform_messages import AP, LTI, VERSION
 
 #: Seconds by which clocks may differ.
 LEEWAY: Final = 60
