@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Q
 
-from edx_exams.apps.core.characters import storable, without_surrogates
 from edx_exams.apps.core.exceptions import PersonRefused
 from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, has_outer_blanks, is_storable
 from edx_exams.apps.core.models import User
 from edx_exams.apps.core.prepared import Prepared
+from edx_exams.apps.core.unstorable_text import storable, without_surrogates
 
 #: Parts the name that somebody had from the id of their row. No username of the LMS has it.
 ASIDE_MARK: Final = "~"

@@ -12,11 +12,11 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from social_django.models import UserSocialAuth
 
-from edx_exams.apps.core.characters import storable
 from edx_exams.apps.core.introductions import ASIDE_MARK, Introduction, aside_name, rows_of
 from edx_exams.apps.core.models import CourseStaffRole, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.own_accounts import require_not_own_account
 from edx_exams.apps.core.transactions import lock_users, write_transaction
+from edx_exams.apps.core.unstorable_text import storable
 
 log = logging.getLogger(__name__)
 
