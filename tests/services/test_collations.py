@@ -21,7 +21,7 @@ MODULES: Final = (
     "tests/core/test_people.py",
     "tests/core/test_people_properties.py",
     "tests/core/test_collations.py",
-    "tests/api/test_characters.py",
+    "tests/api/test_unstorable_text.py",
     "tests/api/test_sso_people.py",
     "tests/api/test_instances.py",
 )
