@@ -218,7 +218,7 @@ def attempts(request: HttpRequest, course_id: str) -> HttpResponse:
 
 @require_GET
 def allowances(request: HttpRequest, course_id: str) -> HttpResponse:
-    """Extra time for learners."""
+    """Show what learners are allowed: extra time, exceptions for the review."""
     course = course_or_404(course_id)
     return page(request, "allowances", facts={"courseId": course.id}, course=course, tab="allowances")
 

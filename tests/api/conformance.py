@@ -11,8 +11,15 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from rest_framework import status
 
 from tests.api.contract import API, PATHS
+from tests.instructor import dashboard
 
 Document = dict[str, Any]
+
+#: Documented paths by the namespaces and names of their views.
+_DOCUMENTED: Final = {
+    **{f"v1:{name}": API + path for name, path in PATHS.items()},
+    **{f"instructor:{name}": dashboard.BASE + path for name, path in dashboard.PATHS.items()},
+}
 
 
 @cache
@@ -36,14 +43,14 @@ class HoldsAgainstDocument:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         match = request.resolver_match
-        if match and match.namespace == "v1" and match.url_name in PATHS:
-            self._hold(request, response, str(match.url_name))
+        if match and match.view_name in _DOCUMENTED:
+            self._hold(request, response, match.view_name)
         return response
 
     @staticmethod
     def _hold(request: HttpRequest, response: HttpResponse, name: str) -> None:
         method = "get" if request.method == "HEAD" else (request.method or "").lower()
-        operation = document()["paths"][API + PATHS[name]].get(method)
+        operation = document()["paths"][_DOCUMENTED[name]].get(method)
         if operation is None:
             assert response.status_code == status.HTTP_405_METHOD_NOT_ALLOWED
             return
@@ -69,7 +76,7 @@ class HoldsAgainstDocument:
 
 @cache
 def _validator(name: str, method: str, status_code: int) -> Draft202012Validator:
-    operation = document()["paths"][API + PATHS[name]][method]
+    operation = document()["paths"][_DOCUMENTED[name]][method]
     content = operation["responses"][str(status_code)]["content"]
     return Draft202012Validator(as_json_schema(content["application/json"]["schema"], closed=True))
 

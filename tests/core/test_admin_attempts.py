@@ -17,6 +17,7 @@ from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.events.models import OutboxEvent
 from tests.core.conftest import EventsOwed, Trail, browser_of, every_statement, page, reloaded, text_of
 from tests.factories import (
+    AllowanceFactory,
     ExamFactory,
     OldAttemptFactory,
     ProviderFactory,
@@ -181,11 +182,13 @@ def test_a_past_state_is_looked_at_and_not_reverted_to(browser: Client, trail: T
     assert trail(attempt)[-1] == "submitted"
 
 
-def test_an_attempt_whose_exam_has_a_provider_can_be_launched(browser: Client) -> None:
+def test_an_attempt_whose_exam_has_a_provider_can_be_launched_and_shows_the_review_exception(browser: Client) -> None:
     attempt = make_attempt(proctored=True, provider=ProviderFactory.create(verbose_name="Acme & <Sons>"))
     text = text_of(browser.get(page(ExamAttempt, "change", attempt.pk)))
     assert f'href="/lti/start_proctoring/{attempt.pk}"' in text
     assert "Launch Acme &amp; &lt;Sons&gt;" in text
+    AllowanceFactory.create(exam=attempt.exam, user=attempt.user, review_policy_exception="Paper & <pen>")
+    assert "Paper &amp; &lt;pen&gt;" in text_of(browser.get(page(ExamAttempt, "change", attempt.pk)))
     assert resolve(f"/lti/start_proctoring/{attempt.pk}").kwargs == {"attempt_id": str(attempt.pk)}
 
 

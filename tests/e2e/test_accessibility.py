@@ -12,7 +12,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.e2e.conftest import COURSE, Look, OpenConsole, SignIn
 from tests.e2e.sandbox import RunningSandbox
-from tests.e2e.test_sandbox import ATTEMPTS, EXTRA_TIME, OUTLINE, STUDIO, go_to_exam, hand_in, start, usage_key
+from tests.e2e.test_sandbox import ALLOWANCES, ATTEMPTS, OUTLINE, STUDIO, give, go_to_exam, hand_in, start, usage_key
 
 pytestmark = pytest.mark.e2e
 
@@ -102,11 +102,11 @@ def test_the_course_teams_pages(sign_in: SignIn, check: Visit) -> None:
     expect(staff.get_by_role("dialog")).to_be_visible()
     check(staff, "reset-dialog")
     staff.keyboard.press("Escape")
-    settled(staff, EXTRA_TIME)
-    staff.get_by_role("textbox", name="Learner").fill("bruno")
-    staff.get_by_role("button", name="Give extra time").click()
+    settled(staff, ALLOWANCES)
+    give(staff, "nobody, bruno", "Review exception", "Words for the proctor", "May use a calculator.")
     expect(staff.locator("tbody tr")).to_have_count(1)
-    check(staff, "extra-time")
+    expect(staff.get_by_role("alert")).to_be_visible()
+    check(staff, "allowances")
     check(settled(staff, STUDIO), "studio")
 
 

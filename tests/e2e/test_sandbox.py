@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 OUTLINE: Final = f"/learning/course/{COURSE}"
 ATTEMPTS: Final = f"/dashboard/course/{COURSE}/attempts"
-EXTRA_TIME: Final = f"/dashboard/course/{COURSE}/allowances"
+ALLOWANCES: Final = f"/dashboard/course/{COURSE}/allowances"
 STUDIO: Final = f"/studio/course/{COURSE}/exams"
 
 # What may pass between reading two clocks, in seconds: page loads on a busy machine.
@@ -163,32 +163,45 @@ def test_a_practice_exam_can_be_taken_again(sign_in: SignIn, look: Look) -> None
     hand_in(learner)
 
 
-def test_extra_time_reaches_the_running_attempt(sign_in: SignIn, look: Look) -> None:
+def give(staff: Page, learners: str, kind: str, label: str, value: str, *, exam: str = "Midterm exam") -> None:
+    """Give an allowance on the team's page, as far as its form goes."""
+    staff.get_by_role("textbox", name="Learners").fill(learners)
+    staff.get_by_role("combobox", name="Kind").select_option(kind)
+    staff.get_by_label(label).fill(value)
+    staff.get_by_role("checkbox", name=exam).check()
+    staff.get_by_role("button", name="Give").click()
+
+
+def test_allowances_reach_the_running_attempt(sign_in: SignIn, look: Look) -> None:
     learner, staff = sign_in("Bruno Keller"), sign_in("Frida Lindqvist")
     go_to_exam(learner, "Midterm exam")
     start(learner)
     before = seconds_left(learner)
 
-    staff.goto(EXTRA_TIME)
-    expect(staff.get_by_role("heading", name="Nobody has extra time")).to_be_visible()
-    look(staff, "staff-extra-time-empty")
-    staff.get_by_role("textbox", name="Learner").fill("nobody")
-    staff.get_by_role("button", name="Give extra time").click()
-    expect(staff.get_by_role("alert")).to_contain_text("nobody")
-    look(staff, "staff-extra-time-refused")
-    staff.get_by_role("textbox", name="Learner").fill("bruno")
-    staff.get_by_role("combobox", name="Exam").select_option("Midterm exam")
-    staff.get_by_label("Extra minutes").fill("7.5")
-    staff.get_by_role("button", name="Give extra time").click()
+    staff.goto(ALLOWANCES)
+    expect(staff.get_by_role("heading", name="Nobody has an allowance")).to_be_visible()
+    look(staff, "staff-allowances-empty")
+    give(staff, "nobody, bruno", "Extra minutes", "Whole minutes", "8")
+    expect(staff.get_by_role("alert")).to_contain_text("nobody, Midterm exam")
     expect(staff.locator("tbody tr")).to_contain_text("8 minutes")
-    look(staff, "staff-extra-time")
+    look(staff, "staff-allowances-refused")
+    give(staff, "bruno@example.com", "Review exception", "Words for the proctor", "May use a calculator.")
+    expect(staff.locator("tbody tr")).to_have_count(2)
 
     # The exam page was left alone meanwhile: it notices by itself, and says so to those who cannot see it.
     expect(learner.locator("#announcer")).to_contain_text("You have been given more time")
     assert before + 8 * 60 - 2 * TOLERANCE_SECONDS < seconds_left(learner) <= before + 8 * 60
 
-    staff.get_by_role("button", name="Delete the extra time of bruno").click()
-    expect(staff.get_by_role("heading", name="Nobody has extra time")).to_be_visible()
+    give(staff, "bruno", "Multiple of the time limit", "From 1 to 10", "1.5")
+    expect(staff.get_by_text("(extra minutes) made way. The running exam of bruno lasts 30 minutes")).to_be_visible()
+    expect(staff.locator("tbody tr")).to_have_count(2)
+    expect(staff.locator("tbody")).to_contain_text("the time limit1.5 ")
+    look(staff, "staff-allowances")
+    staff.get_by_role("button", name="Delete the multiple of the time limit of bruno").click()
+    expect(staff.locator("tbody tr")).to_have_count(1)
+    expect(staff.locator("tbody tr")).to_contain_text("May use a calculator.")
+    staff.get_by_role("button", name="Delete the review exception of bruno").click()
+    expect(staff.get_by_role("heading", name="Nobody has an allowance")).to_be_visible()
     learner.reload()
     assert seconds_left(learner) > TIMED_EXAM_SECONDS
     hand_in(learner)
@@ -351,7 +364,7 @@ def test_staff_choose_who_supervises_a_course(sign_in: SignIn) -> None:
 
 def test_staff_of_another_course_are_told_why_not(sign_in: SignIn, look: Look) -> None:
     stranger = sign_in("Omar Haddad")
-    for place in (ATTEMPTS, EXTRA_TIME, STUDIO):
+    for place in (ATTEMPTS, ALLOWANCES, STUDIO):
         stranger.goto(place)
         refusal = stranger.get_by_role("alert")
         expect(refusal).to_be_visible()
@@ -419,11 +432,8 @@ def test_staff_are_told_what_extra_time_is_worth(sign_in: SignIn, sandbox: Runni
     go_to_exam(learner, "Midterm exam")
     expect(learner.get_by_text("3 minutes until the due date, of 20 minutes")).to_be_visible()
     start(learner)
-    staff.goto(EXTRA_TIME)
-    staff.get_by_role("textbox", name="Learner").fill("chiyo")
-    staff.get_by_role("combobox", name="Exam").select_option("Midterm exam")
-    staff.get_by_label("Extra minutes").fill("30")
-    staff.get_by_role("button", name="Give extra time").click()
+    staff.goto(ALLOWANCES)
+    give(staff, "chiyo", "Extra minutes", "Whole minutes", "30")
     expect(staff.get_by_text("The running exam of chiyo lasts 3 minutes in all now. It is due")).to_be_visible()
     hand_in(learner)
     sandbox.change_exam(COURSE, "Midterm exam", due_date=None)
@@ -453,7 +463,7 @@ def test_every_site_has_its_icon(sign_in: SignIn, sandbox: RunningSandbox) -> No
 def test_pages_fit_a_telephone(scheme: str, sign_in: SignIn, look: Look) -> None:
     for name, places in {
         "Amina Diallo": {"outline": OUTLINE, "exam": f"{OUTLINE}/{quote(usage_key('timed'))}"},
-        "Frida Lindqvist": {"attempts": ATTEMPTS, "exams": STUDIO, "extra-time": EXTRA_TIME},
+        "Frida Lindqvist": {"attempts": ATTEMPTS, "exams": STUDIO, "allowances": ALLOWANCES},
     }.items():
         page = sign_in(name)
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

@@ -261,17 +261,6 @@ def test_allowances_are_ordered_by_each_column(as_course_team: APIClient) -> Non
     assert [row[0] for row in listed(as_course_team, search="BERT", ordering="-key")] == [-large.pk, large.pk]
 
 
-@pytest.mark.parametrize("allowances", [3, 30])
-def test_a_page_costs_the_same_for_any_number_of_allowances(
-    as_course_team: APIClient, at_most: CountStatements, exam: Exam, allowances: int
-) -> None:
-    for _ in range(allowances):
-        AllowanceFactory.create(exam=exam)
-    as_course_team.get(ALLOWANCES)
-    with at_most(6):
-        as_course_team.get(ALLOWANCES, {"page_size": 100})
-
-
 @pytest.mark.parametrize("people", [2, 20])
 def test_giving_costs_the_same_for_any_number_of_people(
     as_course_team: APIClient, at_most: CountStatements, people: int

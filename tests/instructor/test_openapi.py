@@ -1,25 +1,26 @@
 """The dashboard's part of the OpenAPI document."""
 
-from typing import Final
-
 from tests.api.conformance import document
+from tests.instructor.dashboard import BASE, PATHS
 
-BASE: Final = "/api/instructor/v2/courses/{course_id}"
 
-
-def test_the_document_lists_the_dashboards_paths() -> None:
+def test_the_document_lists_the_dashboards_paths_with_their_refusals() -> None:
     listed = {
-        path.removeprefix(BASE): sorted(operations)
-        for path, operations in document()["paths"].items()
-        if path.startswith(BASE)
+        path.removeprefix(BASE): operations for path, operations in document()["paths"].items() if path.startswith(BASE)
     }
-    assert listed == {
-        "/proctoring_settings": ["get", "patch"],
-        "/special_exams": ["get"],
-        "/special_exams/allowances": ["get", "post"],
-        "/special_exams/attempts": ["get"],
-        "/special_exams/{exam_id}": ["get"],
-        "/special_exams/{exam_id}/allowance": ["delete", "post"],
-        "/special_exams/{exam_id}/attempts": ["get"],
-        "/special_exams/{exam_id}/reset/{username}": ["post"],
+    assert {path: sorted(operations) for path, operations in listed.items()} == {
+        PATHS["proctoring-settings"]: ["get", "patch"],
+        PATHS["exams"]: ["get"],
+        PATHS["allowances"]: ["get", "post"],
+        PATHS["course-attempts"]: ["get"],
+        PATHS["exam"]: ["get"],
+        PATHS["allowance"]: ["delete", "post"],
+        PATHS["exam-attempts"]: ["get"],
+        PATHS["reset"]: ["post"],
     }
+    for path, operations in listed.items():
+        for method, operation in operations.items():
+            refused = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+            assert {"400", "401", "403", "404", "502", "503", "504", "508"} <= refused.keys(), (method, path)
+            for answer in refused.values():
+                assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/DashboardRefusal")

@@ -3,7 +3,7 @@ Twenty simultaneous requests through the real HTTP server, many rounds: no anoma
 
 A scenario sets the stage in a course of its own, lets requests go at once, and says what the contract demands of their
 answers and of what is left. What must hold always stands in :mod:`tests.services.invariants` and is asked after each
-round. ``EXAMS_TEST_ROUNDS`` says how many rounds (20).
+round. ``EXAMS_TEST_ROUNDS`` says how many rounds (20), ``EXAMS_TEST_BULK_ROUNDS`` how many of bulk allowances (1).
 """
 
 import os
@@ -18,19 +18,23 @@ import pytest
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
+from edx_exams.apps.core.clock import extra_minutes
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, ProctoringProvider, StudentAllowance, User
 from edx_exams.apps.core.models import Exam as ExamRow
+from edx_exams.apps.instructor.queries import ALLOWANCE_ORDERINGS, ATTEMPT_ORDERINGS
 from tests.services.conftest import ServiceOn
 from tests.services.courses import STAFF, Attempt, Course, act, create, exam_body, latest, look, reset
 from tests.services.databases import Database, on_mariadb, on_sqlite
 from tests.services.invariants import anomalies
 from tests.services.mariadb import MariaDB
-from tests.services.server import Answer, Service
+from tests.services.server import Answer, Call, Service
 from tests.services.tally import Tally
 
 pytestmark = pytest.mark.services
 
 ROUNDS: Final = int(os.environ.get("EXAMS_TEST_ROUNDS", "20"))
+#: Of the requests that give a thousand allowances each.
+BULK_ROUNDS: Final = int(os.environ.get("EXAMS_TEST_BULK_ROUNDS", "1"))
 PROVIDERS: Final = ("first_proctor", "second_proctor")
 
 Scenario = Callable[[Course], list[str]]
@@ -419,3 +423,77 @@ def test_sweeps_and_learners_at_once_submit_each_attempt_once(service: Service) 
     statuses = ExamAttempt.objects.using(service.database.alias).filter(exam_id=exam.id)
     assert Counter(statuses.values_list("status", flat=True)) == {"submitted": 60}
     assert not anomalies(course.id, service.database.alias)
+
+
+LEARNERS: Final = 50
+EXAMS: Final = 20
+WORDS: Final = ("May use a calculator.", "Paper is allowed. 📝")
+
+
+def bulk_allowances(course: Course) -> list[str]:
+    """Twenty requests at once, most of them for 50 learners times 20 exams, while learners sit and start exams."""
+    exams = course.exams(*(exam_body(course.content_id(f"exam{number}")) for number in range(EXAMS)))
+    sitting = [course.attempt(exams[number], course.learner(), "start") for number in range(4)]
+    starting = [course.attempt(exams[number], course.learner()) for number in range(4)]
+    names = [attempt.learner.username for attempt in (*sitting, *starting)]
+    names += [f"{course.run}-learner-{number}" for number in range(LEARNERS - len(names))]
+    User.objects.using(alias(course)).bulk_create(User(username=name) for name in names[8:])
+    exam_ids = [exam.id for exam in exams]
+
+    def give(kind: str, value: object, *, backwards: bool = False) -> Call:
+        people, ids = ["nobody", *names], [*exam_ids, 2**31 - 1]
+        if backwards:
+            people, ids = people[::-1], ids[::-1]
+        body = {"user_ids": people, "exam_ids": ids, "allowance_type": kind, "value": value}
+        return Call("POST", f"/api/instructor/v2/courses/{course.id}/special_exams/allowances", STAFF, body)
+
+    grants = [
+        *(give("time_multiplier", 1.5, backwards=bool(turn % 2)) for turn in range(6)),
+        *(give("additional_time_granted", 20, backwards=bool(turn % 2)) for turn in range(6)),
+        *(give("review_policy_exception", WORDS[turn % 2], backwards=bool(turn % 2)) for turn in range(4)),
+    ]
+    answers = course.at_once([*grants, *(act(attempt.learner, attempt, "start") for attempt in starting)])
+    findings = unexpected(answers, {200: 20})
+    wrong = [
+        f"wrong result: {result}"
+        for answer in answers[: len(grants)]
+        if answer.status == 200
+        for result in answer.json["results"]
+        if result["success"] != (result["identifier"] != "nobody" and result["exam_id"] in exam_ids)
+    ]
+    rows = StudentAllowance.objects.using(alias(course)).filter(exam_id__in=exam_ids).select_related("exam")
+    kinds = Counter((held.extra_time_mins, held.time_multiplier, held.review_policy_exception) for held in rows)
+    if len(kinds) != 1 or sum(kinds.values()) != LEARNERS * EXAMS:
+        findings.append(f"allowances are not those of the last request of each kind: {kinds}")
+    owed = 60 + extra_minutes(rows[0], 60)
+    minutes = [row(attempt, course).allowed_time_limit_mins or 0 for attempt in (*sitting, *starting)]
+    if minutes[:4] != [90] * 4 or not all(owed <= has <= 90 for has in minutes[4:]):
+        findings.append(f"running attempts have {minutes} minutes; owed were 90, and {owed} at least")
+    return findings + wrong[:5]
+
+
+def test_bulk_allowances_at_once_leave_no_anomaly(
+    service: Service, tally: Tally, request: pytest.FixtureRequest
+) -> None:
+    line = tally.line(request.node.callspec.params["service"], "bulk allowances")
+    for _ in range(BULK_ROUNDS):
+        course = Course(service)
+        findings = bulk_allowances(course)
+        line.add(course.answers, findings + anomalies(course.id, service.database.alias))
+    assert not line.anomalies, "\n".join([*line.anomalies[:20], f"{len(line.anomalies)} in all", service.log_tail()])
+
+
+def test_each_database_sorts_the_dashboards_lists(service: Service) -> None:
+    course = Course(service)
+    attempt = course.running_attempt()
+    base = f"/api/instructor/v2/courses/{course.id}/special_exams"
+    people = {"user_ids": [attempt.learner.username]}
+    for kind, value in (("review_policy_exception", WORDS[1] * 100), ("time_multiplier", "1.10")):
+        grant = people | {"allowance_type": kind, "value": value}
+        service.expect(Call("POST", f"{base}/{attempt.exam.id}/allowance", STAFF, grant), 200)
+    for orderings, path, found in ((ATTEMPT_ORDERINGS, "attempts", 1), (ALLOWANCE_ORDERINGS, "allowances", 2)):
+        for ordering in orderings:
+            for sign in ("", "-"):
+                query = f"?ordering={sign}{ordering}&search={attempt.learner.username.upper()}"
+                answer = service.expect(Call("GET", f"{base}/{path}{query}", STAFF), 200)
+                assert answer.json["count"] == len(answer.json["results"]) == found, answer

@@ -39,6 +39,7 @@ courses.values = ["{course}"]
 contents.values = ["{content}"]
 exams.values = [{exam}]
 attempts.values = [{attempt}]
+people.values = ["{learner}"]
 
 [parameters]
 "path.course_id" = {{ dictionary = "courses", probability = 0.66 }}
@@ -48,6 +49,9 @@ attempts.values = [{attempt}]
 "query.exam_id" = {{ dictionary = "exams", probability = 0.66 }}
 "body.exam_id" = {{ dictionary = "exams", probability = 0.66 }}
 "path.attempt_id" = {{ dictionary = "attempts", probability = 0.66 }}
+"path.username" = {{ dictionary = "people", probability = 0.66 }}
+"body.exam_ids" = {{ dictionary = "exams", probability = 0.66 }}
+"body.user_ids" = {{ dictionary = "people", probability = 0.66 }}
 """
 
 
@@ -73,7 +77,13 @@ def configuration(service: Service, tmp_path: Path) -> Path:
     attempt = course.attempt(practice, LEARNER, "start", "submit")
     file = tmp_path / "schemathesis.toml"
     file.write_text(
-        CONFIGURATION.format(course=course.id, content=practice.content_id, exam=practice.id, attempt=attempt.id)
+        CONFIGURATION.format(
+            course=course.id,
+            content=practice.content_id,
+            exam=practice.id,
+            attempt=attempt.id,
+            learner=LEARNER.username,
+        )
     )
     return file
 

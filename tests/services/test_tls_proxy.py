@@ -7,19 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from jwt.algorithms import RSAAlgorithm
 from playwright.sync_api import sync_playwright
 
@@ -27,10 +21,10 @@ from tests import tokens
 from tests.core.test_admin_permissions import SUPERUSER_MAY
 from tests.services.databases import ROOT
 from tests.services.ports import HOST, free_port
+from tests.services.proxies import Certificate, Place, caddy, make_certificate, nginx, running
 
 pytestmark = pytest.mark.services
 
-PROXIES: Final = ROOT / "docs" / "how-tos" / "proxies"
 OWN: Final = "b7Qm-3zKx9vR2tLwYp8sHn4dGf6jCa1e"
 PASSWORD: Final = "correct-horse-battery"
 COURSE_ID: Final = "course-v1:Acme+BIO101+2026"
@@ -59,77 +53,14 @@ print("attempt", ExamAttempt.objects.create(exam=exam, user=ada, attempt_number=
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate for localhost and its key, as files."""
-    directory = tmp_path_factory.mktemp("tls")
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = directory / "cert.pem", directory / "key.pem"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    paths[1].write_bytes(key.private_bytes(*encoding))
-    return paths
-
-
-def nginx(directory: Path, port: int, upstream: int, certificate: tuple[Path, Path]) -> list[str]:
-    """The how-to's file, with this test's ports and certificate, in the least of a main configuration."""
-    example = (PROXIES / "nginx.conf").read_text()
-    server = (
-        example.replace("listen 443 ssl", f"listen {HOST}:{port} ssl")
-        .replace("exams.example.org;", "localhost;", 1)
-        .replace("/etc/ssl/certs/exams.example.org.pem", str(certificate[0]))
-        .replace("/etc/ssl/private/exams.example.org.key", str(certificate[1]))
-        .replace("127.0.0.1:18740", f"{HOST}:{upstream}")
-    )
-    places = "\n".join(
-        f"{name}_temp_path {directory / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    main = directory / "nginx.conf"
-    main.write_text(
-        f"daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;\n"
-        f"events {{}}\nhttp {{ access_log off; {places}\n{server} }}\n"
-    )
-    return ["nginx", "-p", str(directory), "-c", str(main)]
-
-
-def caddy(directory: Path, port: int, upstream: int, certificate: tuple[Path, Path]) -> list[str]:
-    """The how-to's file, with this test's ports and certificate."""
-    example = (PROXIES / "Caddyfile").read_text()
-    site = example.replace(
-        "exams.example.org {", f"https://localhost:{port} {{\n\ttls {certificate[0]} {certificate[1]}"
-    ).replace("127.0.0.1:18740", f"{HOST}:{upstream}")
-    path = directory / "Caddyfile"
-    path.write_text(f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}}\n{site}")
-    return ["caddy", "run", "--config", str(path), "--adapter", "caddyfile"]
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
-    """A program that is ended, by its pid, when the block is left."""
-    with log.open("ab") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
 def site(
-    request: pytest.FixtureRequest, certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Any]]:
     """The service in production's settings behind the proxy: its address, its session, the attempt."""
     directory = tmp_path_factory.mktemp("site")
@@ -176,20 +107,20 @@ def site(
     attempt = int(manage("shell", "-v0", "-c", SCENE).split()[-1])
     gunicorn = [sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{upstream}", "--workers", "1", "--threads", "4",
                 "edx_exams.wsgi"]  # fmt: skip
-    proxy = request.param(directory, port, upstream, certificate)
+    proxy = request.param(directory, "", Place("exams.example.org", port, {18740: upstream}, certificate))
     log = directory / "log"
     with running(gunicorn, environment, log), running(proxy, environment, log):
         deadline = time.monotonic() + 90
         while True:
             try:
-                answer = requests.get(f"{root_url}/live/", verify=str(certificate[0]), timeout=5)
+                answer = requests.get(f"{root_url}/live/", verify=str(certificate.certificate), timeout=5)
                 if answer.status_code == 200:
                     break
             except (requests.RequestException, ssl.SSLError):
                 pass
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
             time.sleep(0.5)
-        yield {"url": root_url, "verify": str(certificate[0]), "attempt": attempt}
+        yield {"url": root_url, "verify": str(certificate.certificate), "attempt": attempt}
 
 
 @pytest.fixture

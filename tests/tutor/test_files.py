@@ -1,5 +1,6 @@
 """Files that Tutor renders are valid: YAML, compose files, Kubernetes manifests, shell, Dockerfile."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.tutor.tutors import COMPOSE_FILES, MANIFESTS, REPOSITORY, Site
+from tests.tutor.tutors import COMPOSE_FILES, MANIFESTS, REPOSITORY, Site, run
 
 BIN = REPOSITORY / ".venv" / "bin"
 
@@ -144,3 +145,34 @@ def test_the_proxy_serves_our_host(site: Site) -> None:
     host = "exams.courses.example.org" if site.https else "exams.local.openedx.io"
     assert f"\n{host}{{$default_site_port}} {{" in caddyfile
     assert 'import proxy "edx-exams:18740"' in caddyfile
+
+
+def upstreams_of_the_lms_site(site: Site) -> list[tuple[str, bool]]:
+    """Return the servers asked on the LMS's host, in Caddy's order, each with whether only some paths lead there."""
+    caddyfile = site.environment / "apps" / "caddy" / "Caddyfile"
+    adapted = subprocess.run(
+        ["caddy", "adapt", "--adapter", "caddyfile", "--config", caddyfile], capture_output=True, text=True
+    )
+    assert adapted.returncode == 0, adapted.stderr
+    host = "courses.example.org" if site.https else "local.openedx.io"
+    found: list[tuple[str, bool]] = []
+
+    def collect(routes: list[dict[str, Any]]) -> None:
+        for route in routes:
+            for handler in route["handle"]:
+                if handler["handler"] == "reverse_proxy":
+                    found.extend((upstream["dial"], "match" in route) for upstream in handler["upstreams"])
+                collect(handler.get("routes", []))
+
+    for server in json.loads(adapted.stdout)["apps"]["http"]["servers"].values():
+        collect([route for route in server["routes"] if {"host": [host]} in route.get("match", [])])
+    return found
+
+
+def test_the_proxy_routes_what_the_instructor_dashboard_asks_unless_switched_off(site: Site) -> None:
+    assert upstreams_of_the_lms_site(site) == [("edx-exams:18740", True), ("lms:8000", False)]
+    run(site.release, site.root, "config", "save", "--set", "EDX_EXAMS_INSTRUCTOR_DASHBOARD=false")
+    try:
+        assert upstreams_of_the_lms_site(site) == [("lms:8000", False)]
+    finally:
+        run(site.release, site.root, "config", "save", "--unset", "EDX_EXAMS_INSTRUCTOR_DASHBOARD")

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "EVENT_BUS_TOPIC_PREFIX": "dev",
     "SWEEP_SECONDS": 30,
     "LEGACY_EXAMS_ENABLED": True,
+    "INSTRUCTOR_DASHBOARD": True,
     "ENABLE_FOR_ALL_COURSES": True,
 }
 

@@ -1,5 +1,6 @@
 """The parts of the OpenAPI document that all endpoints share: ways to authenticate, and the shape of a refusal."""
 
+from collections.abc import Mapping
 from typing import Any, Final, override
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
@@ -18,6 +19,7 @@ _REFUSALS = {
     502: "Another system of the platform, which has this course's exams, gave no usable answer",
     503: "The database is busy or unavailable; nothing has changed; try again after the seconds in Retry-After",
     504: "Another system of the platform, which has this course's exams, did not answer in time",
+    508: "The platform's proxy sends the request in a circle",
 }
 
 
@@ -66,7 +68,7 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **kwar
             of_keys = _OF_KEYS if "{course_id}" in path else ()
             for status in {*_ALWAYS, *of_bodies, *of_queries, *of_parameters, *of_keys, *of_its_own}:
                 if not _is_described(operation["responses"].get(str(status), {})):
-                    operation["responses"][str(status)] = _refusal(status)
+                    operation["responses"][str(status)] = refusal_of_shape(status, _REFUSAL_SCHEMA, "detail")
             operation["responses"] = dict(sorted(operation["responses"].items()))
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
@@ -104,11 +106,16 @@ def _is_described(response: dict[str, Any]) -> bool:
     return content is not None and content["schema"] != _REFUSAL_SCHEMA
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    example = {"detail": f"{_REFUSALS[status].partition(';')[0]}."}
+def refusal_of_shape(status: int, schema: Mapping[str, Any], *fields: str) -> dict[str, Any]:
+    """
+    Describe a refusal in the document.
+
+    :param fields: the fields of the shape that hold the reason
+    """
+    reason = f"{_REFUSALS[status].partition(';')[0]}."
     response: dict[str, Any] = {
         "description": _REFUSALS[status],
-        "content": {"application/json": {"schema": _REFUSAL_SCHEMA, "example": example}},
+        "content": {"application/json": {"schema": schema, "example": dict.fromkeys(fields, reason)}},
     }
     if status == 503:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}

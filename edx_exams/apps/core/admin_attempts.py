@@ -16,6 +16,7 @@ from edx_exams.apps.core.admin_base import BoundedSearchAdmin, DomainErrorAdmin,
 from edx_exams.apps.core.api import (
     check_if_exam_timed_out,
     create_exam_attempt,
+    get_review_policy_exception,
     reset_exam_attempt,
     update_attempt_status,
 )
@@ -66,7 +67,7 @@ class ForceForm(Form):
 #: Time that a page needs at most to be saved: within it no attempt may run out, for the page cannot submit it.
 _TIME_OF_A_PAGE: Final = timedelta(seconds=5)
 
-_READ_ONLY: Final = ("user", "exam", "attempt_number", "extra_time_mins", "paused_at")
+_READ_ONLY: Final = ("user", "exam", "attempt_number", "extra_time_mins", "paused_at", "review_policy_exception")
 
 
 @admin.register(ExamAttempt)
@@ -89,6 +90,11 @@ class ExamAttemptAdmin(BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmi
     @override
     def get_fields(self, request: HttpRequest, obj: ExamAttempt | None = None) -> tuple[str, ...]:
         return ("user", "exam", "attempt_number", "status", *CORRECTABLE, *_READ_ONLY[3:]) if obj else ("user", "exam")
+
+    @admin.display(description=_("review policy exception"), empty_value="-")
+    def review_policy_exception(self, attempt: ExamAttempt) -> str | None:
+        """Show the course team's words for the proctor of this attempt."""
+        return get_review_policy_exception(attempt.exam, attempt.user_id)
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: ExamAttempt | None = None) -> tuple[str, ...]:

@@ -46,8 +46,11 @@ ATTEMPT_ORDERINGS: Final[Mapping[str, Expression | F]] = {
     "completed_at": F("end_time"),
     "end_time": F("end_time"),
     "status": F("status"),
-    "ready_to_resume": Value(False),
+    "ready_to_resume": F("pk"),
 }
+
+#: Orderings of allowances by name.
+ALLOWANCE_ORDERINGS: Final = frozenset({*_PEOPLE, "allowance_type", "key", "value"})
 
 
 def exams_of_type(exams: QuerySet[Exam], wanted: str | None) -> QuerySet[Exam]:

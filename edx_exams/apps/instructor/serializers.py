@@ -7,6 +7,7 @@ from typing import Any, Final, override
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from edx_exams.apps.api.schema import RefusalSerializer
 from edx_exams.apps.core.allowance_types import (
     ALLOWANCE_TYPE_CHOICES,
     MAX_MULTIPLIER,
@@ -25,6 +26,12 @@ Data = serializers.Serializer[Any]
 MAX_PEOPLE: Final = 1_000
 MAX_EXAMS: Final = 500
 MAX_ROWS: Final = 10_000
+
+
+class DashboardRefusalSerializer(RefusalSerializer):
+    """A refusal, with its reason in the two places in which the dashboard looks for it."""
+
+    error = serializers.CharField(help_text="The same as `detail`.")
 
 
 class DashboardExamSerializer(Data):
@@ -150,7 +157,10 @@ class ListQuerySerializer(Data):
     page_size = serializers.IntegerField(required=False, min_value=1, help_text="10 by default, 100 at most.")
 
 
-@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "integer"}]})
+_IDENTIFIER: Final = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+
+
+@extend_schema_field(_IDENTIFIER)
 class IdentifierField(serializers.Field[Any, Any, Any, Any]):
     """A username or else an e-mail address as text, digits included; as a number an id as the lists show it."""
 
@@ -168,6 +178,14 @@ class IdentifierField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "array", "items": _IDENTIFIER, "minItems": 1, "maxItems": MAX_PEOPLE},
+            *_IDENTIFIER["oneOf"],
+        ]
+    }
+)
 class PeopleField(serializers.ListField):
     """People, each by text or number; one person may stand alone."""
 

@@ -6,7 +6,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import AllowanceOutcome, give_allowances, take_allowances
 from edx_exams.apps.instructor import serializers
@@ -21,7 +20,7 @@ class CourseAllowances(InstructorAPIView):
     @extend_schema(
         operation_id="instructor_list_allowances",
         parameters=[serializers.ListQuerySerializer],
-        responses={200: serializers.AllowancesPageSerializer, **refusals(404)},
+        responses=serializers.AllowancesPageSerializer,
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the allowances of the course's active exams. A review exception is a row of its own."""
@@ -54,7 +53,7 @@ class ExamAllowance(InstructorAPIView):
     @extend_schema(
         operation_id="instructor_give_exam_allowance",
         request=serializers.GrantSerializer,
-        responses={200: serializers.ExamResultsSerializer, **refusals(404)},
+        responses=serializers.ExamResultsSerializer,
     )
     def post(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Give each of these people the allowance; each is judged by itself."""
@@ -65,7 +64,7 @@ class ExamAllowance(InstructorAPIView):
     @extend_schema(
         operation_id="instructor_take_exam_allowance",
         request=serializers.RevokeSerializer,
-        responses={200: serializers.ExamResultsSerializer, **refusals(404)},
+        responses={200: serializers.ExamResultsSerializer},
     )
     def delete(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Take the allowance of this type away from each of these people. A running attempt keeps its time."""

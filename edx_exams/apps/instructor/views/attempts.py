@@ -5,7 +5,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import Selection, attempts_of_instance, reset_attempts_of, select_attempts
 from edx_exams.apps.core.models import ExamAttempt
@@ -31,7 +30,7 @@ class CourseAttempts(_Attempts):
     @extend_schema(
         operation_id="instructor_list_course_attempts",
         parameters=[serializers.ListQuerySerializer],
-        responses={200: serializers.AttemptsPageSerializer, **refusals(404)},
+        responses=serializers.AttemptsPageSerializer,
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the attempts of the course, newest first."""
@@ -44,7 +43,7 @@ class ExamAttempts(_Attempts):
     @extend_schema(
         operation_id="instructor_list_exam_attempts",
         parameters=[serializers.ListQuerySerializer],
-        responses={200: serializers.AttemptsPageSerializer, **refusals(404)},
+        responses=serializers.AttemptsPageSerializer,
     )
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """List the attempts of the exam, newest first."""
@@ -57,7 +56,7 @@ class ResetAttempts(InstructorAPIView):
     @extend_schema(
         operation_id="instructor_reset_attempts",
         request=None,
-        responses={200: serializers.ResetSerializer, **refusals(404)},
+        responses=serializers.ResetSerializer,
     )
     def post(self, request: AuthenticatedRequest, course_id: str, exam_id: str, username: str) -> Response:
         """Reset the learner's attempts of the exam, so that the learner can begin again."""

@@ -1,6 +1,6 @@
 """The base of the views of this API."""
 
-from typing import Any, override
+from typing import Any, Final, override
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -10,11 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from edx_exams.apps.api.permissions import IsAuthenticated, IsCourseStaff
+from edx_exams.apps.api.schema import refusal_of_shape
 from edx_exams.apps.api.views import ExamsAPIView, or_404
 from edx_exams.apps.core import opaque_keys
 from edx_exams.apps.core.api import get_course_exam_by_id
 from edx_exams.apps.core.models import Exam
 from edx_exams.apps.instructor.authentication import InstructorAuthentication
+from edx_exams.apps.instructor.serializers import DashboardRefusalSerializer
+
+#: Statuses of refusals that every operation has, and of those that a body may get.
+_REFUSALS: Final = (400, 401, 403, 404, 502, 503, 504, 508)
+_REFUSALS_OF_BODIES: Final = (413, 415)
 
 
 class ForwardedResponse(Exception):
@@ -31,6 +37,15 @@ class DashboardSchema(AutoSchema):
     @override
     def get_auth(self) -> list[dict[str, Any]]:
         return []
+
+    @override
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            schema = self.resolve_serializer(DashboardRefusalSerializer, "response").ref
+            for status in (*_REFUSALS, *(() if self.method == "GET" else _REFUSALS_OF_BODIES)):
+                operation["responses"][str(status)] = refusal_of_shape(status, schema, "detail", "error")
+        return operation
 
 
 class InstructorAPIView(ExamsAPIView):

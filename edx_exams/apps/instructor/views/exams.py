@@ -3,7 +3,6 @@
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_course_exams
 from edx_exams.apps.instructor import serializers
@@ -30,7 +29,7 @@ class CourseExam(InstructorAPIView):
 
     @extend_schema(
         operation_id="instructor_get_exam",
-        responses={200: serializers.DashboardExamSerializer, **refusals(404)},
+        responses=serializers.DashboardExamSerializer,
     )
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Show the exam, active or not."""

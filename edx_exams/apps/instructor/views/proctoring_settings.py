@@ -8,7 +8,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_configuration, set_escalation_email
 from edx_exams.apps.instructor import serializers
@@ -20,7 +19,7 @@ class ProctoringSettings(InstructorAPIView):
 
     @extend_schema(
         operation_id="instructor_get_proctoring_settings",
-        responses={200: serializers.ProctoringSettingsSerializer, **refusals(404)},
+        responses=serializers.ProctoringSettingsSerializer,
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Show the settings."""
@@ -29,7 +28,7 @@ class ProctoringSettings(InstructorAPIView):
     @extend_schema(
         operation_id="instructor_change_proctoring_settings",
         request=serializers.ProctoringSettingsChangeSerializer,
-        responses={200: serializers.ProctoringSettingsSerializer, **refusals(404)},
+        responses=serializers.ProctoringSettingsSerializer,
     )
     def patch(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Change the escalation address. The other settings follow from the course's provider."""

@@ -26,7 +26,7 @@ export class Refusal extends Error {
 let csrfToken = null;
 let refreshing = null;
 
-/** Call `/api/v1/<path>`; resolves to the answer's JSON (null where there is none). */
+/** Call `/api/v1/<path>`, or a path of the service that begins with a slash; resolves to the answer's JSON (null where there is none). */
 export async function exams(path, { method = "GET", body, query } = {}) {
   if (!identityIsFresh()) await refreshIdentity();
   let response = await send(path, method, body, query);
@@ -67,7 +67,7 @@ export async function download(path, query, name) {
 export const segment = encodeURIComponent;
 
 function examsAddress(path, query) {
-  const url = new URL(`/api/v1/${path}`, facts.examsUrl);
+  const url = new URL(path.startsWith("/") ? path : `/api/v1/${path}`, facts.examsUrl);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
   }

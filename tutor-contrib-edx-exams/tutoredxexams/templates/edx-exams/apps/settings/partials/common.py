@@ -1,6 +1,7 @@
 PLATFORM_NAME = {{ PLATFORM_NAME|tojson }}
-# The public name, the service's name within the platform's network, and that of local health checks.
-ALLOWED_HOSTS = ["{{ EDX_EXAMS_HOST }}", "edx-exams", "localhost"]
+# The public name, the LMS's, from which the proxy routes what the instructor dashboard asks, the service's name within the
+# platform's network, and that of local health checks.
+ALLOWED_HOSTS = ["{{ EDX_EXAMS_HOST }}", "{{ LMS_HOST }}", "edx-exams", "localhost"]
 
 # As browsers, proctoring tools and the LMS's tokens know this service.
 LTI_API_BASE = ROOT_URL
