@@ -156,7 +156,7 @@ def test_a_page_costs_the_same_for_any_number_of_rows(as_course_team: APIClient,
             StudentAllowance(exam=exam, user=learner, extra_time_mins=5, review_policy_exception="Paper is allowed.")
             for learner in more
         )
-        query = {"page_size": 100, "ordering": "username", "search": "one-of"}
+        query: dict[str, str | int] = {"page_size": 100, "ordering": "username", "search": "one-of"}
         with at_most(5):
             assert as_course_team.get(ATTEMPTS, query).json()["count"] == rows
         with at_most(5):
