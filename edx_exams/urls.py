@@ -21,6 +21,10 @@ admin.site.site_header = admin.site.site_title = "Special exams"
 _READ = ["get", "head"]
 
 urlpatterns = [
+    # What is asked for most comes first: each pattern before it costs time.
+    path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
+    path("api/v1/", include("edx_exams.apps.api.v1.urls")),
+    re_path(r"^health/?\Z", health, name="health"),
     # Before social_django's own, of the same names and paths.
     path("login/<str:backend>/", sso.begin),
     path("complete/<str:backend>/", sso.complete),
@@ -30,8 +34,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     # As people type them.
     re_path(r"^(?P<name>admin|login|logout)\Z", RedirectView.as_view(url="/%(name)s/", query_string=True)),
-    path("api/v1/", include("edx_exams.apps.router.urls")),  # before the API's own
-    path("api/v1/", include("edx_exams.apps.api.v1.urls")),
     path("api/instructor/v2/", include("edx_exams.apps.instructor.urls")),
     re_path(
         r"^api/edx_proctoring/v1/instructor/(?P<course_id>.+?)(?:/(?P<exam_id>[0-9]{1,19}))?/?\Z",
@@ -47,7 +49,6 @@ urlpatterns = [
     ),
     # Where the earlier service had its documentation.
     re_path(r"^swagger/?\Z", RedirectView.as_view(pattern_name="api-docs")),
-    re_path(r"^health/?\Z", health, name="health"),
     re_path(r"^live/?\Z", live, name="live"),
     re_path(r"^ready/?\Z", ready, name="ready"),
     re_path(r"^heartbeat/?\Z", ready, name="heartbeat"),

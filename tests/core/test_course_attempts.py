@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edx_exams.apps.core.api import Selection, attempt_rows, csv_rows, select_attempts
+from edx_exams.apps.core.api import Selection, attempt_page, csv_rows, select_attempts
 from edx_exams.apps.core.course_attempts import COLUMNS
 from edx_exams.apps.core.models import Exam, ExamAttempt
 from edx_exams.apps.core.reasons import reason_text
@@ -22,6 +22,11 @@ StatementsOf = Callable[[Callable[[], Any]], list[str]]
 
 def found(**selection: Any) -> list[ExamAttempt]:
     return list(select_attempts(Selection(COURSE_ID, **selection)))
+
+
+def rows(ordering: str = "", *, with_incidents: bool = False) -> list[dict[str, Any]]:
+    selection = Selection(COURSE_ID, ordering=ordering)
+    return attempt_page(selection, offset=0, limit=100, with_incidents=with_incidents).rows
 
 
 class TestSelection:
@@ -89,8 +94,8 @@ class TestSelection:
             codes = {reason_text(code): code for code in ("1", "2", "3")}
             return codes[flat[column]] if column == "submission_reason" else flat[column]
 
-        ascending = [value(row) for row in attempt_rows(select_attempts(Selection(COURSE_ID, ordering=column)))]
-        descending = [value(row) for row in attempt_rows(select_attempts(Selection(COURSE_ID, ordering=f"-{column}")))]
+        ascending = [value(row) for row in rows(column)]
+        descending = [value(row) for row in rows(f"-{column}")]
         assert len(set(ascending)) == 3
         assert ascending == sorted(ascending)
         assert descending == ascending[::-1]
@@ -112,7 +117,7 @@ class TestRows:
 
     def test_an_attempt_that_nobody_reviewed(self) -> None:
         attempt = OldAttemptFactory.create(start_time=NOON, allowed_time_limit_mins=60, status="started")
-        assert attempt_rows(select_attempts(Selection(COURSE_ID))) == [
+        assert rows() == [
             {
                 "attempt_id": attempt.pk,
                 "attempt_status": "started",
@@ -132,7 +137,7 @@ class TestRows:
         ResultFactory.create(attempt=attempt, action_type="pause", incident_time=NOON - timedelta(minutes=9))
         ResultFactory.create(attempt=attempt, incident_time=NOON + timedelta(minutes=1), severity="0.90")
         ResultFactory.create(attempt=attempt, incident_time=NOON, severity="0.5", reason_code="24")
-        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID)))
+        (row,) = rows()
         assert row["proctored_review"] == {
             "submission_time": NOON,
             "severity": "0.50",
@@ -144,7 +149,7 @@ class TestRows:
         attempt = OldAttemptFactory.create()
         ResultFactory.create(attempt=attempt, incident_time=NOON, reason_code="first")
         ResultFactory.create(attempt=attempt, incident_time=NOON, reason_code="second")
-        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID, ordering="submission_reason")))
+        (row,) = rows("submission_reason")
         assert row["proctored_review"]["submission_reason"] == "first"
 
     def test_what_else_the_tool_did_is_listed_where_it_is_asked_for(self) -> None:
@@ -158,7 +163,7 @@ class TestRows:
                 severity=Decimal("0.25"),
                 reason_code="unheard of",
             )
-        (row,) = attempt_rows(select_attempts(Selection(COURSE_ID)), with_incidents=True)
+        (row,) = rows(with_incidents=True)
         first, second = row["incidents"]
         assert (first["action"], second["action"]) == ("pause", "resume")
         assert first["incident_time"] == NOON + timedelta(minutes=1)
@@ -169,20 +174,26 @@ class TestRows:
         for number in (0, 2):
             ResultFactory.create(attempt=attempts[number], reason_code=f"code {number}")
         ResultFactory.create(attempt=OldAttemptFactory.create(exam__course_id="course-v1:Acme+BIO102+2026"))
-        rows = attempt_rows(select_attempts(Selection(COURSE_ID, ordering="attempt_id")))
-        codes = [row["proctored_review"] and row["proctored_review"]["submission_reason"] for row in rows]
+        reviews = [row["proctored_review"] for row in rows("attempt_id")]
+        codes = [review and review["submission_reason"] for review in reviews]
         assert codes == ["code 0", None, "code 2"]
 
     def test_no_attempts_are_no_rows(self) -> None:
-        assert attempt_rows(select_attempts(Selection(COURSE_ID))) == []
+        assert rows() == []
 
-    def test_any_number_of_attempts_costs_two_statements(self, statements_of: StatementsOf) -> None:
+    def test_any_number_of_attempts_costs_four_statements(self, statements_of: StatementsOf) -> None:
         exam: Exam = ExamFactory.create()
         for size in (2, 20):
             for _ in range(size):
                 ResultFactory.create(attempt=OldAttemptFactory.create(exam=exam))
-            attempts = select_attempts(Selection(COURSE_ID, ordering="severity"))
-            assert len(statements_of(partial(attempt_rows, attempts, with_incidents=True))) == 2
+            assert len(statements_of(partial(rows, "severity", with_incidents=True))) == 4
+
+    def test_a_page_knows_the_number_of_all(self) -> None:
+        attempts = [OldAttemptFactory.create() for _ in range(5)]
+        for offset, limit, expected in ((0, 2, [4, 3]), (3, 10, [1, 0]), (9, 10, [])):
+            page = attempt_page(Selection(COURSE_ID), offset=offset, limit=limit)
+            assert page.count == 5
+            assert [row["attempt_id"] for row in page.rows] == [attempts[number].pk for number in expected]
 
 
 class TestCells:

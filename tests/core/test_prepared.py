@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
-from edx_exams.apps.core.prepared import Prepared, newest
+from edx_exams.apps.core.prepared import Prepared, PreparedForIds, PreparedRows, newest
 from tests.factories import ExamFactory, OldAttemptFactory, ProviderFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +64,26 @@ def test_arguments_are_parameters(name: str) -> None:
 def test_a_number_that_no_column_holds_finds_nothing(number: int) -> None:
     ExamFactory.create()
     assert Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int)(number) == []
+
+
+def test_values_come_in_the_order_of_the_queryset() -> None:
+    exams = [ExamFactory.create(exam_name=name, course_id="c") for name in ("b", "c", "a")]
+    find = PreparedRows(
+        Exam, lambda course: Exam.objects.filter(course_id=course).order_by("exam_name").values_list("pk"), str
+    )
+    for _ in range(2):
+        assert [pk for (pk,) in find("c")] == [exams[2].pk, exams[0].pk, exams[1].pk]
+    assert find("d") == []
+
+
+@pytest.mark.parametrize(("rows", "statements"), [(0, 0), (1, 1), (11, 1), (1_001, 2)])
+def test_ids_are_looked_up_by_the_thousand(rows: int, statements: int, statements_of: StatementsOf) -> None:
+    made = User.objects.bulk_create(User(username=f"user {number}") for number in range(rows))
+    UserFactory.create()
+    find = PreparedForIds(User, lambda ids: User.objects.filter(pk__in=ids).values_list("pk", "username"))
+    found: list[Any] = []
+    assert len(statements_of(lambda: found.extend(find([user.pk for user in made])))) == statements
+    assert sorted(found) == sorted((user.pk, user.username) for user in made)
 
 
 def test_the_newest_of_nothing_is_nothing() -> None:

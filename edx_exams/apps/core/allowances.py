@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 
-from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -13,19 +13,42 @@ from edx_exams.apps.core.exams import get_course_exams
 from edx_exams.apps.core.exceptions import InvalidAllowance
 from edx_exams.apps.core.models import Exam, StudentAllowance, User
 from edx_exams.apps.core.owed_time import allowance_for, give_to_learners, instances_of
+from edx_exams.apps.core.prepared import PreparedRows
 from edx_exams.apps.core.transactions import lock_configuration, lock_users, upsert, write_transaction
 
 #: A learner's extra minutes for one exam, by ids of user and exam.
 Grants = Mapping[tuple[int, int], int]
 
-
-def allowances_of(course_id: str) -> QuerySet[StudentAllowance]:
-    """Allowances of the course's active exams with learner and exam, by id: one statement."""
-    return (
+#: Columns of an allowance by name: those that the API lists, and the two that the minutes follow from.
+_LISTED: Final = {
+    "id": "pk",
+    "exam_id": "exam_id",
+    "user_id": "user_id",
+    "extra_time_mins": "extra_time_mins",
+    "username": "user__username",
+    "exam_name": "exam__exam_name",
+    "email": "user__email",
+    "time_multiplier": "time_multiplier",
+    "time_limit_mins": "exam__time_limit_mins",
+}
+_listed: Final = PreparedRows(
+    StudentAllowance,
+    lambda course_id: (
         StudentAllowance.objects.filter(exam__course_id=course_id, exam__is_active=True)
-        .select_related("user", "exam")
         .order_by("pk")
-    )
+        .values_list(*_LISTED.values())
+    ),
+    str,
+)
+
+
+def allowance_rows(course_id: str) -> list[dict[str, Any]]:
+    """Return the allowances of the course's active exams as the API lists them, by id: one statement."""
+    rows = [dict(zip(_LISTED, values, strict=True)) for values in _listed(course_id)]
+    for row in rows:
+        multiplier, limit = row.pop("time_multiplier"), row.pop("time_limit_mins")
+        row["extra_time_mins"] = clock.minutes_given(row["extra_time_mins"], multiplier, limit)
+    return rows
 
 
 def minutes_if_started(exam: Exam, user_id: int, now: datetime | None = None) -> int:

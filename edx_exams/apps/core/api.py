@@ -5,7 +5,7 @@ The positional arguments of each function and their meaning are a promise.
 """
 
 from edx_exams.apps.core.allowances import (
-    allowances_of,
+    allowance_rows,
     get_review_policy_exception,
     grant_extra_time,
     minutes_if_started,
@@ -39,8 +39,9 @@ from edx_exams.apps.core.configurations import (
     set_escalation_email,
 )
 from edx_exams.apps.core.content_access import AccessToken, grant_access
-from edx_exams.apps.core.course_attempts import Selection, attempt_rows, csv_rows, select_attempts
+from edx_exams.apps.core.course_attempts import Selection, attempt_page, csv_rows, select_attempts
 from edx_exams.apps.core.exams import (
+    exam_rows,
     get_course_exam,
     get_course_exam_by_id,
     get_course_exams,
@@ -84,9 +85,9 @@ __all__ = [
     "Selection",
     "act_as_learner",
     "act_as_staff",
-    "allowances_of",
+    "allowance_rows",
     "attempt_of_tool",
-    "attempt_rows",
+    "attempt_page",
     "attempts_of_instance",
     "change_attempt",
     "check_if_exam_timed_out",
@@ -96,6 +97,7 @@ __all__ = [
     "create_or_update_course_exam_configuration",
     "csv_rows",
     "exam_of_learner",
+    "exam_rows",
     "get_active_attempt_for_user",
     "get_attempt_by_id",
     "get_attempt_for_user_with_attempt_number_and_resource_id",

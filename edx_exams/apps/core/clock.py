@@ -6,6 +6,7 @@ Pure functions of rows and a moment. Each rule of time stands here, once; whoeve
 
 import math
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
@@ -37,15 +38,20 @@ def extra_minutes(allowance: StudentAllowance | None, time_limit_mins: int) -> i
     """
     Return the whole minutes that an allowance gives beyond an exam's time limit; 0 for none.
 
-    A multiplier follows the limit as it is now: limit x (multiplier - 1), exact, rounded up.
-
     :param time_limit_mins: of the exam, minutes
     """
-    if allowance is None:
-        return 0
-    minutes = allowance.extra_time_mins
-    if allowance.time_multiplier is not None:
-        minutes = math.ceil(time_limit_mins * (allowance.time_multiplier - 1))
+    return minutes_given(allowance.extra_time_mins, allowance.time_multiplier, time_limit_mins) if allowance else 0
+
+
+def minutes_given(extra_time_mins: int, multiplier: Decimal | None, time_limit_mins: int) -> int:
+    """
+    Return the whole minutes that an allowance of these minutes and this multiplier gives.
+
+    A multiplier follows the limit as it is now: limit x (multiplier - 1), exact, rounded up.
+
+    :param time_limit_mins: of the exam
+    """
+    minutes = extra_time_mins if multiplier is None else math.ceil(time_limit_mins * (multiplier - 1))
     return min(minutes, MAX_MINUTES)
 
 

@@ -1,17 +1,27 @@
 """A course's settings for its exams: the provider that proctors them, and the address that learners write to."""
 
+from typing import Final
+
 from django.db.models import Q, QuerySet
 
 from edx_exams.apps.core.data import CourseExamConfigurationData
 from edx_exams.apps.core.exams import replace_for_provider
 from edx_exams.apps.core.exceptions import NoProvider, UnknownProvider
 from edx_exams.apps.core.models import CourseExamConfiguration, Exam, ProctoringProvider, User
+from edx_exams.apps.core.prepared import Prepared
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
+
+_of_course: Final = Prepared(
+    CourseExamConfiguration,
+    lambda course_id: CourseExamConfiguration.objects.filter(course_id=course_id),
+    str,
+    related="provider",
+)
 
 
 def get_course_exam_configuration_by_course_id(course_id: str) -> CourseExamConfigurationData | None:
     """The course's configuration, None if it has none."""
-    configuration = _configurations(course_id=course_id).first()
+    configuration = get_configuration(course_id)
     if configuration is None:
         return None
     return CourseExamConfigurationData(
@@ -24,7 +34,7 @@ def get_course_exam_configuration_by_course_id(course_id: str) -> CourseExamConf
 
 def get_configuration(course_id: str) -> CourseExamConfiguration | None:
     """Return the course's configuration with its provider; None if it has none. One statement."""
-    return _configurations(course_id=course_id).first()
+    return next(iter(_of_course(course_id)), None)
 
 
 @write_transaction

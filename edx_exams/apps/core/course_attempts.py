@@ -1,6 +1,7 @@
 """The course team's list of attempts: search, order, results of the proctoring tool, CSV."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import batched
@@ -10,6 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from edx_exams.apps.core.instance_attempts import attempts_of_instance
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
+from edx_exams.apps.core.prepared import PreparedForIds
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.transition_rules import ControlAction
 
@@ -31,8 +33,6 @@ _REVIEW_FIELDS: Final = {
     "severity": "severity",
     "submission_reason": "reason_code",
 }
-#: Ids that a statement lists at most.
-_MAX_LISTED: Final = 1_000
 #: Attempts of a download that are read at once.
 _CSV_BATCH: Final = 1_000
 #: Columns of the table that a team downloads.
@@ -103,15 +103,37 @@ def _terminations() -> QuerySet[AssessmentControlResult]:
     return AssessmentControlResult.objects.filter(action_type=ControlAction.TERMINATE).order_by("incident_time", "pk")
 
 
-def attempt_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = False) -> list[dict[str, Any]]:
-    """
-    Return the list's rows: two statements for any number of attempts.
+class Page(NamedTuple):
+    """A page of attempts, and the number of all that were selected."""
 
-    :param attempts: as `select_attempts` selects them, cut to a page
+    count: int
+    rows: list[dict[str, Any]]
+
+
+def attempt_page(selection: Selection, *, offset: int, limit: int, with_incidents: bool = False) -> Page:
+    """
+    Return a page of attempts: four statements for each thousand of its rows at most.
+
+    The ids come first, from an index alone: what is before the page is then not read.
+
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
-    rows = [dict(zip(_FIELDS, values, strict=True)) for values in attempts.values_list(*_FIELDS.values())]
-    results = _results_of(rows, with_incidents=with_incidents)
+    attempts = select_attempts(selection)
+    ids = list(attempts.values_list("pk", flat=True)[offset : offset + limit])
+    return Page(attempts.count(), attempt_rows(ids, with_incidents=with_incidents))
+
+
+def attempt_rows(attempt_ids: Sequence[int], *, with_incidents: bool = False) -> list[dict[str, Any]]:
+    """
+    Return the list's rows of these attempts, in this order: two statements for each thousand.
+
+    :param with_incidents: add the tool's other results, which are not read otherwise
+    """
+    found = {values[0]: dict(zip(_FIELDS, values, strict=True)) for values in _by_id(attempt_ids)}
+    rows = [found[attempt_id] for attempt_id in attempt_ids if attempt_id in found]  # not reset in the meantime
+    results: dict[int, list[_Result]] = {}
+    for result in itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(attempt_ids)):
+        results.setdefault(result.attempt_id, []).append(result)
     for row in rows:
         theirs = results.get(row["attempt_id"], ())
         terminations = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
@@ -121,30 +143,39 @@ def attempt_rows(attempts: QuerySet[ExamAttempt], *, with_incidents: bool = Fals
     return rows
 
 
-def _results_of(
-    rows: Sequence[Mapping[str, Any]], *, with_incidents: bool
-) -> Mapping[int, list[AssessmentControlResult]]:
-    """Return the tool's results by attempt, oldest first: one statement for any number of attempts."""
-    if not rows:
-        return {}
-    ids = [row["attempt_id"] for row in rows]
-    results = AssessmentControlResult.objects.all() if with_incidents else _terminations()
-    if len(ids) <= _MAX_LISTED:
-        results = results.filter(attempt_id__in=ids)
-    else:  # by the ids' range and their exams, for a list of a million ids is more than a database takes
-        exams = {row["exam_id"] for row in rows}
-        results = results.filter(attempt__pk__range=(min(ids), max(ids)), attempt__exam_id__in=exams)
-    by_attempt: dict[int, list[AssessmentControlResult]] = {}
-    for result in results.order_by("incident_time", "pk"):
-        by_attempt.setdefault(result.attempt_id, []).append(result)
-    return by_attempt
+class _Result(NamedTuple):
+    """Columns of a result of the tool."""
+
+    attempt_id: int
+    action_type: str
+    incident_time: datetime
+    severity: Decimal | None
+    reason_code: str | None
+    reason_message: str | None
+    extra_time_mins: int | None
+
+
+_by_id: Final = PreparedForIds(
+    ExamAttempt, lambda ids: ExamAttempt.objects.filter(pk__in=ids).values_list(*_FIELDS.values())
+)
+_results: Final = PreparedForIds(
+    AssessmentControlResult,
+    lambda ids: (
+        AssessmentControlResult.objects.filter(attempt_id__in=ids)
+        .order_by("incident_time", "pk")
+        .values_list(*_Result._fields)
+    ),
+)
+_terminations_of: Final = PreparedForIds(
+    AssessmentControlResult, lambda ids: _terminations().filter(attempt_id__in=ids).values_list(*_Result._fields)
+)
 
 
 def _severity(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _review(result: AssessmentControlResult) -> Review:
+def _review(result: _Result) -> Review:
     return {
         "submission_time": result.incident_time,
         "severity": _severity(result.severity),
@@ -152,7 +183,7 @@ def _review(result: AssessmentControlResult) -> Review:
     }
 
 
-def _incident(result: AssessmentControlResult) -> Incident:
+def _incident(result: _Result) -> Incident:
     return {
         "action": result.action_type,
         "incident_time": result.incident_time,
@@ -175,11 +206,9 @@ def csv_rows(attempts: QuerySet[ExamAttempt]) -> Iterator[list[Any]]:
     """
     yield list(COLUMNS)
     for ids in batched(attempts.values_list("pk", flat=True), _CSV_BATCH):
-        rows = {row["attempt_id"]: row for row in attempt_rows(ExamAttempt.objects.filter(pk__in=ids))}
-        for attempt_id in ids:
-            if row := rows.get(attempt_id):  # not reset in the meantime
-                flat = {**row, **(row["proctored_review"] or {})}
-                yield [_cell(flat.get(column)) for column in COLUMNS]
+        for row in attempt_rows(ids):
+            flat = {**row, **(row["proctored_review"] or {})}
+            yield [_cell(flat.get(column)) for column in COLUMNS]
 
 
 def _cell(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import ClassVar, override
+from typing import ClassVar, Final, override
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -15,6 +15,7 @@ from simple_history.models import HistoricalRecords
 from edx_exams.apps.core import searches  # noqa: F401  (registers its lookups)
 from edx_exams.apps.core.allowance_types import AllowanceType
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
+from edx_exams.apps.core.prepared import PreparedRows
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 
 
@@ -41,7 +42,7 @@ class User(AbstractUser):
 
     def has_course_staff_permission(self, course_id: str) -> bool:
         """Tell whether this person is global staff, or staff of exactly that course in whatever role."""
-        return self.is_staff or self.coursestaffrole_set.filter(course_id=course_id).exists()
+        return self.is_staff or bool(_roles_of(self.pk, course_id))
 
 
 class CourseStaffRole(TimeStampedModel):
@@ -64,6 +65,14 @@ class CourseStaffRole(TimeStampedModel):
 
     def __str__(self) -> str:
         return f"{self.role or 'staff'} of {self.course_id}"
+
+
+_roles_of: Final = PreparedRows(
+    CourseStaffRole,
+    lambda user_id, course_id: CourseStaffRole.objects.filter(user_id=user_id, course_id=course_id).values_list("pk"),
+    int,
+    str,
+)
 
 
 class ProctoringProvider(TimeStampedModel):

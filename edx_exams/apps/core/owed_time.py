@@ -28,8 +28,16 @@ from edx_exams.apps.core import clock
 from edx_exams.apps.core.exceptions import ExamDoesNotExist
 from edx_exams.apps.core.history import update_many
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
+from edx_exams.apps.core.prepared import Prepared
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
+
+_allowance_of: Final = Prepared(
+    StudentAllowance,
+    lambda user_id, exam_id: StudentAllowance.objects.filter(user_id=user_id, exam_id=exam_id),
+    int,
+    int,
+)
 
 
 def learners_running(exam_ids: Iterable[int]) -> set[int]:
@@ -118,7 +126,7 @@ def allowance_for(exam: Exam, user_id: int) -> StudentAllowance | None:
     if not exam.is_active:
         active = Exam.objects.filter(course_id=exam.course_id, content_id=exam.content_id, is_active=True)
         exam = active.order_by("-created", "-pk").first() or exam
-    return StudentAllowance.objects.filter(user_id=user_id, exam_id=exam.pk).first()
+    return next(iter(_allowance_of(user_id, exam.pk)), None)
 
 
 def _allowances_of(attempts: Collection[ExamAttempt]) -> Mapping[int, StudentAllowance]:

@@ -8,6 +8,7 @@ and then only run.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import batched
 from typing import Any, Final, NamedTuple, cast
 
 from django.db import connections, router
@@ -16,6 +17,8 @@ from django.db.models import Model, QuerySet
 from edx_exams.apps.core.limits import MAX_INTEGER
 
 Row = Sequence[Any]
+#: Places in a row, the functions that make Python's values of the database's there, and their column.
+Converters = Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
 
 #: Make the values that stand for the arguments while the text is built; a look-up has none such by itself.
 _MARKS: Final[dict[type, Callable[[int], Any]]] = {
@@ -30,30 +33,26 @@ class _Statement(NamedTuple):
     sql: str
     #: The parameters, a mark where an argument goes.
     parameters: tuple[Any, ...]
-    #: Places in a row, the functions that make Python's values of the database's there, and their column.
-    converters: Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
+    converters: Converters
 
 
-class Prepared[M: Model]:
+class PreparedRows:
     """
-    A look-up of rows of a model, in no order.
+    A look-up of values, in the order of its queryset.
 
-    :param build: given the arguments, makes the queryset; it is called once for each database
+    :param model: whose table is read
+    :param build: given the arguments, makes a queryset by `values_list`; it is called once for each database
     :param kinds: the arguments' types, `int` or `str`
-    :param related: a foreign key whose row comes along
     """
 
     def __init__(
-        self, model: type[M], build: Callable[..., QuerySet[M]], *kinds: type[int] | type[str], related: str = ""
+        self, model: type[Model], build: Callable[..., QuerySet[Any, Any]], *kinds: type[int] | type[str]
     ) -> None:
-        self._model, self._build, self._related = model, build, related
+        self._model, self._build = model, build
         self._marks = [_MARKS[kind](place) for place, kind in enumerate(kinds)]
-        self._columns = _columns(model)
-        self._related_model = cast("type[Model]", model._meta.get_field(related).related_model) if related else None
-        self._related_columns = _columns(self._related_model) if self._related_model else []
         self._statements: dict[str, _Statement] = {}
 
-    def __call__(self, *arguments: int | str) -> list[M]:
+    def __call__(self, *arguments: int | str) -> list[Row]:
         """Run it: one statement."""
         alias = router.db_for_read(self._model)
         statement = self._statements.get(alias) or self._statements.setdefault(alias, self._prepare(alias))
@@ -66,14 +65,64 @@ class Prepared[M: Model]:
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, [given.get(value, value) for value in statement.parameters])
             rows = cursor.fetchall()
-        return [self._instance(_converted(row, statement, connection), alias) for row in rows]
+        if not statement.converters:
+            return list(rows)
+        return [_converted(row, statement.converters, connection) for row in rows]
 
     def _prepare(self, alias: str) -> _Statement:
-        names = [*self._columns, *(f"{self._related}__{name}" for name in self._related_columns)]
-        compiler = self._build(*self._marks).order_by().values_list(*names).query.get_compiler(alias)
+        compiler = self._build(*self._marks).query.get_compiler(alias)
         sql, parameters = compiler.as_sql()
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         return _Statement(sql, tuple(parameters), [(place, *found) for place, found in converters.items()])
+
+
+class PreparedForIds:
+    """
+    A look-up of values for rows that are named by id, few or many: one statement for each thousand.
+
+    A list of ids is filled up to one of a few lengths, for each of which there is one text.
+
+    :param build: given ids, makes a queryset by `values_list`
+    """
+
+    _LENGTHS: Final = (10, 100, 1_000)
+
+    def __init__(self, model: type[Model], build: Callable[[Sequence[int]], QuerySet[Any, Any]]) -> None:
+        self._look_ups = {
+            length: PreparedRows(model, lambda *marks: build(marks), *length * [int]) for length in self._LENGTHS
+        }
+
+    def __call__(self, ids: Iterable[int]) -> list[Row]:
+        """Run it. Within each thousand, rows are in the order of the queryset."""
+        rows: list[Row] = []
+        for some in batched(ids, self._LENGTHS[-1]):
+            length = next(length for length in self._LENGTHS if length >= len(some))
+            rows += self._look_ups[length](*some, *(length - len(some)) * some[-1:])
+        return rows
+
+
+class Prepared[M: Model]:
+    """
+    A look-up of rows of a model, in no order.
+
+    :param build: as of `PreparedRows`, but of rows
+    :param related: a foreign key whose row comes along
+    """
+
+    def __init__(
+        self, model: type[M], build: Callable[..., QuerySet[M]], *kinds: type[int] | type[str], related: str = ""
+    ) -> None:
+        self._model, self._related = model, related
+        self._columns = _columns(model)
+        self._related_model = cast("type[Model]", model._meta.get_field(related).related_model) if related else None
+        self._related_columns = _columns(self._related_model) if self._related_model else []
+        names = [*self._columns, *(f"{related}__{name}" for name in self._related_columns)]
+        self._rows = PreparedRows(model, lambda *marks: build(*marks).order_by().values_list(*names), *kinds)
+
+    def __call__(self, *arguments: int | str) -> list[M]:
+        """Run it: one statement."""
+        alias = router.db_for_read(self._model)
+        return [self._instance(row, alias) for row in self._rows(*arguments)]
 
     def _instance(self, row: Row, alias: str) -> M:
         width = len(self._columns)
@@ -86,9 +135,9 @@ class Prepared[M: Model]:
         return instance
 
 
-def _converted(row: Row, statement: _Statement, connection: Any) -> Row:
+def _converted(row: Row, places: Converters, connection: Any) -> Row:
     values = list(row)
-    for place, converters, column in statement.converters:
+    for place, converters, column in places:
         for convert in converters:
             values[place] = convert(values[place], column, connection)
     return values

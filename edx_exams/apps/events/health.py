@@ -8,6 +8,7 @@ from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from edx_exams.apps.core.models import OwedEmail, OwedEmailState
+from edx_exams.apps.core.prepared import PreparedRows
 from edx_exams.apps.events.fault_log import FaultLog
 from edx_exams.apps.events.faults import known_fault
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
@@ -35,11 +36,10 @@ class OutboxHealth:
 
     def __call__(self) -> Detail:
         """Return status, numbers, ages in seconds, and the fault that holds events up if it is known. One statement."""
-        states = (OutboxState.pending, OutboxState.waiting, OutboxState.failed)
-        found = _oldest_by_state(OutboxEvent.objects.filter(state__in=states), "created")
+        found = _found(_oldest_events)
         oldest = found.get(OutboxState.pending)
         fault = known_fault(oldest.last_error) if oldest else None
-        pending, waiting, failed = (_count_and_age(found.get(state)) for state in states)
+        pending, waiting, failed = (_count_and_age(found.get(state)) for state in _EVENT_STATES)
         late = _is_older(pending, LATE_AFTER)
         if late:
             self._faults.report(
@@ -65,9 +65,8 @@ class EmailHealth:
 
     def __call__(self) -> Detail:
         """Return status, numbers, and ages in seconds. One statement."""
-        states = (OwedEmailState.pending, OwedEmailState.failed)
-        found = _oldest_by_state(OwedEmail.objects.filter(state__in=states), "due_since")
-        pending, failed = (_count_and_age(found.get(state)) for state in states)
+        found = _found(_oldest_emails)
+        pending, failed = (_count_and_age(found.get(state)) for state in _EMAIL_STATES)
         late = _is_older(pending, LATE_AFTER)
         if late:
             self._faults.report(
@@ -85,13 +84,27 @@ class _Oldest(NamedTuple):
     last_error: str
 
 
-def _oldest_by_state(rows: QuerySet[Any], time: str) -> dict[str, _Oldest]:
-    """Describe these rows by state. One statement, which reads an index."""
+def _oldest_by_state(rows: QuerySet[Any], time: str) -> QuerySet[Any, Any]:
+    """Describe these rows by state, as `_Oldest` has it after the state. One statement, which reads an index."""
     rows = rows.order_by()
     counts = rows.filter(state=OuterRef("state")).values("state").annotate(number=Count("pk")).values("number")
     oldest = rows.filter(pk__in=rows.values("state").annotate(oldest=Min("pk")).values("oldest"))
-    found = oldest.annotate(number=Subquery(counts)).values_list("state", "number", time, "last_error")
-    return {state: _Oldest(number, since, last_error) for state, number, since, last_error in found}
+    return oldest.annotate(number=Subquery(counts)).values_list("state", "number", time, "last_error")
+
+
+# Probes ask every few seconds.
+_EVENT_STATES: Final = (OutboxState.pending, OutboxState.waiting, OutboxState.failed)
+_EMAIL_STATES: Final = (OwedEmailState.pending, OwedEmailState.failed)
+_oldest_events: Final = PreparedRows(
+    OutboxEvent, lambda: _oldest_by_state(OutboxEvent.objects.filter(state__in=_EVENT_STATES), "created")
+)
+_oldest_emails: Final = PreparedRows(
+    OwedEmail, lambda: _oldest_by_state(OwedEmail.objects.filter(state__in=_EMAIL_STATES), "due_since")
+)
+
+
+def _found(look_up: PreparedRows) -> dict[str, _Oldest]:
+    return {state: _Oldest(*described) for state, *described in look_up()}
 
 
 def _count_and_age(found: _Oldest | None) -> Detail:

@@ -10,11 +10,9 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from edx_exams.apps.core import opaque_keys
-from edx_exams.apps.core.clock import extra_minutes
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, has_outer_blanks
-from edx_exams.apps.core.models import StudentAllowance
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
@@ -242,19 +240,15 @@ class ProviderSettingsSerializer(Data):
 
 
 class AllowanceSerializer(Data):
-    """A learner's extra time for an exam."""
+    """A learner's extra time for an exam: `allowances.allowance_rows` makes it."""
 
     id = serializers.IntegerField()
     exam_id = serializers.IntegerField()
     user_id = serializers.IntegerField()
-    extra_time_mins = serializers.SerializerMethodField(help_text="Minutes that the allowance gives now.")
-    username = serializers.CharField(source="user.username")
-    exam_name = serializers.CharField(source="exam.exam_name")
-    email = serializers.CharField(source="user.email", allow_blank=True)
-
-    def get_extra_time_mins(self, allowance: StudentAllowance) -> int:
-        """Return the minutes that the allowance gives now; a multiplier follows the exam's limit."""
-        return extra_minutes(allowance, allowance.exam.time_limit_mins)
+    extra_time_mins = serializers.IntegerField(help_text="Minutes that the allowance gives now.")
+    username = serializers.CharField()
+    exam_name = serializers.CharField()
+    email = serializers.CharField(allow_blank=True)
 
 
 class ExtraTimeSerializer(Data):

@@ -7,7 +7,7 @@ from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
-from edx_exams.apps.core.api import allowances_of, grant_extra_time, revoke_extra_time
+from edx_exams.apps.core.api import allowance_rows, grant_extra_time, revoke_extra_time
 from edx_exams.apps.core.data import ExtraTime
 
 
@@ -19,7 +19,7 @@ class CourseAllowances(ExamsAPIView):
     @extend_schema(operation_id="list_allowances", responses=serializers.AllowanceSerializer(many=True))
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the allowances of the course's active exams."""
-        return Response(serializers.AllowanceSerializer(allowances_of(course_id), many=True).data)
+        return Response(allowance_rows(course_id))
 
     @extend_schema(
         operation_id="grant_allowances",

@@ -15,7 +15,7 @@ from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
-from edx_exams.apps.core.api import Selection, attempt_rows, csv_rows, get_course_exam_by_id, select_attempts
+from edx_exams.apps.core.api import Selection, attempt_page, csv_rows, get_course_exam_by_id, select_attempts
 
 
 class CourseAttempts(ExamsAPIView):
@@ -38,14 +38,15 @@ class CourseAttempts(ExamsAPIView):
         exam_id, exam = wanted.get("exam_id"), None
         if exam_id is not None:
             exam = or_404(get_course_exam_by_id(course_id, exam_id), f"exam {exam_id} in {course_id}")
-        attempts = select_attempts(Selection(course_id, exam, wanted["search"], wanted["status"], wanted["ordering"]))
+        selection = Selection(course_id, exam, wanted["search"], wanted["status"], wanted["ordering"])
         if wanted["format"] == "csv":
-            return _as_csv(csv_rows(attempts))
+            return _as_csv(csv_rows(select_attempts(selection)))
         pages = LimitOffsetPagination()
         pages.request, pages.limit, pages.offset = request, wanted["limit"], wanted["offset"]
-        pages.count = attempts.count()
-        page = attempts[pages.offset : pages.offset + pages.limit]
-        return pages.get_paginated_response(attempt_rows(page, with_incidents=wanted["include"] == "incidents"))
+        with_incidents = wanted["include"] == "incidents"
+        page = attempt_page(selection, offset=pages.offset, limit=pages.limit, with_incidents=with_incidents)
+        pages.count = page.count
+        return pages.get_paginated_response(page.rows)
 
 
 #: Tells Excel that the text is UTF-8.

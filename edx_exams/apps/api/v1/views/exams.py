@@ -12,8 +12,8 @@ from edx_exams.apps.api.v1.learner_shapes import learners_exam
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
     exam_of_learner,
+    exam_rows,
     get_course_exam_configuration_by_course_id,
-    get_course_exams,
     get_exam_provider,
     sync_course_exams,
 )
@@ -42,7 +42,7 @@ class CourseExams(ExamsAPIView):
     @extend_schema(operation_id="list_exams", responses=serializers.ExamSerializer(many=True))
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the course's active exams."""
-        return Response(serializers.ExamSerializer(get_course_exams(course_id), many=True).data)
+        return Response(exam_rows(course_id))
 
     @extend_schema(
         operation_id="push_exams",
