@@ -7,6 +7,7 @@ request, by the median of ten runs, and the functions that take most of it.
 
 import argparse
 import cProfile
+import json
 import os
 import pstats
 import statistics
@@ -18,7 +19,7 @@ from wsgiref.util import setup_testing_defaults
 
 import django
 
-ENDPOINTS: Final = ("latest", "none", "exam", "token", "exams", "attempts", "allowances", "patch", "health")
+ENDPOINTS: Final = ("latest", "none", "exam", "token", "exams", "attempts", "allowances", "patch", "flow", "health")
 #: Runs of which the median counts.
 _RUNS: Final = 10
 #: Rows of the lists, as in `benchmarks.seed`.
@@ -29,6 +30,7 @@ def requests_of(endpoint: str) -> Callable[[], Any]:
     """Make a database with a learner in an exam, and return what makes one request of the endpoint."""
     from django.conf import settings
     from django.core.management import call_command
+    from django.db import connection
     from django.test import Client
 
     from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, StudentAllowance
@@ -61,7 +63,7 @@ def requests_of(endpoint: str) -> Callable[[], Any]:
         StudentAllowance.objects.bulk_create(
             StudentAllowance(user=one, exam=exam, extra_time_mins=15) for one in people
         )
-    who = UserFactory.create() if endpoint == "none" else attempt.user
+    who = UserFactory.create() if endpoint in {"none", "flow"} else attempt.user
     if endpoint in {"exams", "attempts", "allowances", "patch"}:
         who = UserFactory.create(is_staff=True)
     authorization = person(who).authorization("RS512")["Authorization"]
@@ -75,15 +77,16 @@ def requests_of(endpoint: str) -> Callable[[], Any]:
         "patch": f"/api/v1/exams/course_id/{course}",
         "attempts": f"/api/v1/instructor_view/course_id/{course}/attempts?exam_id={exam.pk}",
         "allowances": f"/api/v1/exams/course_id/{course}/allowances",
+        "flow": "",
         "health": "/health/",
     }[endpoint].partition("?")
     body = b""
     if endpoint == "patch":
         body = Client(headers={"authorization": authorization}).get(path).content
 
-    def request() -> None:
+    def call(method: str, path: str, body: bytes, query: str = "") -> bytes:
         environ: dict[str, Any] = {
-            "REQUEST_METHOD": "PATCH" if endpoint == "patch" else "GET",
+            "REQUEST_METHOD": method,
             "PATH_INFO": path,
             "QUERY_STRING": query,
             "HTTP_AUTHORIZATION": authorization,
@@ -92,13 +95,25 @@ def requests_of(endpoint: str) -> Callable[[], Any]:
             "wsgi.input": BytesIO(body),
         }
         setup_testing_defaults(environ)
-        answer = application(environ, lambda *_: None)
-        b"".join(answer)
+        answer = application(environ, lambda *_: lambda _: None)
+        content = b"".join(answer)
         answer.close()
         if answer.status_code != 200:
-            raise RuntimeError(f"{path} was answered {answer.status_code}.")
+            raise RuntimeError(f"{path} was answered {answer.status_code}: {content[:500]!r}")
+        return content
 
-    return request
+    def flow() -> None:
+        """Create, start and submit an attempt, and make it undone without history."""
+        made = json.loads(call("POST", "/api/v1/exams/attempt", json.dumps({"exam_id": exam.pk}).encode()))
+        attempt_path = f"/api/v1/exams/attempt/{made['exam_attempt_id']}"
+        call("PUT", attempt_path, b'{"action": "start"}')
+        call("PUT", attempt_path, b'{"action": "submit"}')
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM exams_examattempt WHERE id = %s", [made["exam_attempt_id"]])
+
+    if endpoint == "flow":
+        return flow
+    return lambda: call("PATCH" if endpoint == "patch" else "GET", path, body, query)
 
 
 def milliseconds(request: Callable[[], Any], requests: int) -> float:

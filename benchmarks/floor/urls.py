@@ -40,8 +40,9 @@ class Floor(APIView):
 
     def get(self, request: Request) -> Response:
         """Show the caller's row."""
+        claims: Any = request.user
         with connection.cursor() as cursor:
-            cursor.execute("SELECT id, username FROM core_user WHERE lms_user_id = %s", [request.user["user_id"]])
+            cursor.execute("SELECT id, username FROM core_user WHERE lms_user_id = %s", [claims["user_id"]])
             pk, username = cursor.fetchone()
         return Response({"id": pk, "username": username})
 

@@ -192,7 +192,7 @@ class TestRows:
         attempts = [OldAttemptFactory.create() for _ in range(5)]
         for offset, limit, expected in ((0, 2, [4, 3]), (3, 10, [1, 0]), (9, 10, [])):
             page = attempt_page(Selection(COURSE_ID), offset=offset, limit=limit)
-            assert page.count == 5
+            assert page.total == 5
             assert [row["attempt_id"] for row in page.rows] == [attempts[number].pk for number in expected]
 
 

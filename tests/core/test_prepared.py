@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import Model
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -29,7 +31,7 @@ def test_rows_and_their_related_row_are_read_in_one_statement(statements_of: Sta
         lambda user_id, exam_id: ExamAttempt.objects.filter(user_id=user_id, exam_id=exam_id),
         int,
         int,
-        related="exam",
+        related=("exam",),
     )
     for _ in range(2):
         found: list[ExamAttempt] = []
@@ -42,7 +44,7 @@ def test_rows_and_their_related_row_are_read_in_one_statement(statements_of: Sta
 
 
 def test_a_related_row_may_be_missing() -> None:
-    find = Prepared(Exam, lambda course: Exam.objects.filter(course_id=course), str, related="provider")
+    find = Prepared(Exam, lambda course: Exam.objects.filter(course_id=course), str, related=("provider",))
     without, having = ExamFactory.create(), ExamFactory.create(provider=ProviderFactory.create())
     found = {exam.pk: exam.provider for exam in find(without.course_id)}
     assert found == {without.pk: None, having.pk: having.provider}
@@ -64,6 +66,16 @@ def test_arguments_are_parameters(name: str) -> None:
 def test_a_number_that_no_column_holds_finds_nothing(number: int) -> None:
     ExamFactory.create()
     assert Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int)(number) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_locked_within_a_transaction_alone() -> None:
+    user = UserFactory.create()
+    lock = Prepared(User, lambda pk: User.objects.select_for_update().filter(pk=pk), int, locks=True)
+    with transaction.atomic():
+        assert lock(user.pk) == [user]
+    with pytest.raises(TransactionManagementError):
+        lock(user.pk)
 
 
 def test_values_come_in_the_order_of_the_queryset() -> None:

@@ -7,6 +7,7 @@ and the event that the change owes. Changes go through `transitions.act_on`.
 
 import contextlib
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
@@ -14,7 +15,7 @@ from openedx_events.learning.signals import EXAM_ATTEMPT_RESET
 
 from edx_exams.apps.core import clock
 from edx_exams.apps.core.attempt_events import announce
-from edx_exams.apps.core.exams import get_course_exam
+from edx_exams.apps.core.exams import get_course_exam, get_exam_by_id
 from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
@@ -36,6 +37,7 @@ from edx_exams.apps.core.instance_attempts import (
 )
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.owed_time import exam_for_start
+from edx_exams.apps.core.prepared import Prepared, PreparedRows, newest
 from edx_exams.apps.core.proctored_start import require_ready
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import lock_attempts, lock_users, write_transaction
@@ -48,6 +50,23 @@ from edx_exams.apps.core.transition_rules import (
 )
 from edx_exams.apps.core.transitions import act_on, apply_transition, start_attempt, transit
 
+_of_id: Final = Prepared(
+    ExamAttempt, lambda attempt_id: ExamAttempt.objects.filter(pk=attempt_id), int, related=("exam", "user")
+)
+#: The number of attempts that the learner ever had of a resource, and the highest number of one.
+_ever_of_resource: Final = PreparedRows(
+    ExamAttempt.history.model,
+    lambda resource_id, user_id: (
+        ExamAttempt.history.order_by()
+        .filter(exam_id__in=Exam.objects.filter(resource_id=resource_id).values("pk"), user_id=user_id)
+        .values("user_id")
+        .annotate(attempts=Count("id", distinct=True), highest=Max("attempt_number"))
+        .values_list("attempts", "highest")
+    ),
+    str,
+    int,
+)
+
 # Reading
 
 
@@ -58,7 +77,7 @@ def _newest(attempts: QuerySet[ExamAttempt]) -> ExamAttempt | None:
 
 def get_attempt_by_id(attempt_id: int) -> ExamAttempt | None:
     """Return the attempt with its exam and learner, None if there is none."""
-    return ExamAttempt.objects.select_related("exam", "user").filter(pk=attempt_id).first()
+    return newest(_of_id(attempt_id))
 
 
 def get_attempt_to_change(attempt_id: int) -> ExamAttempt:
@@ -118,8 +137,8 @@ def create_exam_attempt(exam_id: int, user_id: int, *, start_clock: bool = False
         message = f"There is no learner {user_id}."
         raise LearnerDoesNotExist(message)
     now = now or timezone.now()  # after the wait for the lock: what follows happens now
-    exam = Exam.objects.filter(pk=exam_id, is_active=True).first()
-    if exam is None:
+    exam = get_exam_by_id(exam_id)
+    if exam is None or not exam.is_active:
         raise ExamDoesNotExist(exam_id)
     if exam.is_past_due(now):
         message = f"The due date of “{exam.exam_name}” has passed: it can no longer be started."
@@ -161,10 +180,7 @@ def _next_attempt_number(exam: Exam, learner: User) -> int:
 
     Instances of an exam share the resource id, by which a tool names an attempt, with learner and number.
     """
-    instances = Exam.objects.filter(resource_id=exam.resource_id)
-    past = ExamAttempt.history.filter(exam_id__in=instances.values("pk"), user_id=learner.pk)
-    known = past.aggregate(attempts=Count("id", distinct=True), highest=Max("attempt_number"))
-    return 1 + max(int(known["attempts"]), int(known["highest"] or 0))
+    return 1 + max((max(known) for known in _ever_of_resource(exam.resource_id, learner.pk)), default=0)
 
 
 # Moving on

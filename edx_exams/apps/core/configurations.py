@@ -15,7 +15,7 @@ _of_course: Final = Prepared(
     CourseExamConfiguration,
     lambda course_id: CourseExamConfiguration.objects.filter(course_id=course_id),
     str,
-    related="provider",
+    related=("provider",),
 )
 
 

@@ -106,7 +106,7 @@ def _terminations() -> QuerySet[AssessmentControlResult]:
 class Page(NamedTuple):
     """A page of attempts, and the number of all that were selected."""
 
-    count: int
+    total: int
     rows: list[dict[str, Any]]
 
 

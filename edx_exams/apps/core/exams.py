@@ -18,13 +18,13 @@ from edx_exams.apps.core.models import Exam, ProctoringProvider, User
 from edx_exams.apps.core.prepared import Prepared, PreparedRows, newest
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
 
-_of_id: Final = Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int, related="provider")
+_of_id: Final = Prepared(Exam, lambda exam_id: Exam.objects.filter(pk=exam_id), int, related=("provider",))
 _active_of_content: Final = Prepared(
     Exam,
     lambda course_id, content_id: Exam.objects.filter(course_id=course_id, content_id=content_id, is_active=True),
     str,
     str,
-    related="provider",
+    related=("provider",),
 )
 #: Columns that a course's list shows.
 _LISTED: Final = (

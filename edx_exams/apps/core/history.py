@@ -1,8 +1,10 @@
 """Every change of an exam or an attempt leaves a row that says who and why."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
+from django.db.models import Model
 from django.utils import timezone
 
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -22,8 +24,15 @@ def set_history_metadata(row: Exam | ExamAttempt, *, by: User | None, reason: st
     """Set who changes this row next and why: the history row of the next save has it."""
     # django-simple-history reads these; without them it would take the session's user, who may be someone else.
     row._history_user = by  # type: ignore[union-attr]
-    kept = storable(reason, type(row).history.model, "history_change_reason")  # it may quote what a browser sent
+    kept = storable(reason, _history_of(type(row)), "history_change_reason")  # it may quote what a browser sent
     row._change_reason = kept[:LONGEST_REASON]  # type: ignore[union-attr]
+
+
+@cache
+def _history_of(model: type[Exam | ExamAttempt]) -> type[Model]:
+    """Return the model of the history: django-simple-history makes a class of its own whenever it is asked."""
+    found: type[Model] = model.history.model
+    return found
 
 
 def record_created(exams: Sequence[Exam], *, by: User | None, reason: str) -> None:

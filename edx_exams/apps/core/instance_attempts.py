@@ -26,7 +26,19 @@ _of_content: Final = Prepared(
     int,
     str,
     str,
-    related="exam",
+    related=("exam",),
+)
+_of_content_or_running: Final = Prepared(
+    ExamAttempt,
+    lambda user_id, course_id, content_id: ExamAttempt.objects.filter(
+        Q(exam__course_id=course_id, exam__content_id=content_id)
+        | Q(status__in=sorted(ExamAttemptStatus.in_progress_statuses)),
+        user_id=user_id,
+    ),
+    int,
+    str,
+    str,
+    related=("exam",),
 )
 
 
@@ -67,8 +79,8 @@ def keeps_from_beginning(attempt: ExamAttempt, exam: Exam) -> bool:
 
 def attempts_in_the_way(exam: Exam, learner: User) -> list[ExamAttempt]:
     """Return the learner's attempts of the instance, and those in progress of whatever exam: one statement."""
-    running = Q(status__in=sorted(ExamAttemptStatus.in_progress_statuses))
-    return list(ExamAttempt.objects.filter(of_instance(exam) | running, user=learner).select_related("exam"))
+    theirs = _of_content_or_running(learner.pk, exam.course_id, exam.content_id)
+    return [attempt for attempt in theirs if attempt.is_in_progress or is_same_instance(attempt.exam, exam)]
 
 
 def attempt_of_instance(user_id: int, exam: Exam) -> ExamAttempt | None:

@@ -18,6 +18,7 @@ from edx_exams.apps.core.data import ExamDefinition
 from edx_exams.apps.core.exam_types import get_exam_type
 from edx_exams.apps.core.models import Exam, ExamAttempt, StudentAllowance, User
 from edx_exams.apps.core.owed_time import give_what_is_owed, learners_running
+from edx_exams.apps.core.prepared import Prepared, age
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transactions import lock_users, upsert
 
@@ -28,6 +29,8 @@ _DEFINED: Final = (*_WRITTEN_WHILE_RUNNING, "is_active")
 _STORED: Final = (*_DEFINED, "provider")
 #: A change of one of these may owe time to whoever is in the middle of the exam.
 _OF_THE_CLOCK: Final = frozenset({"time_limit_mins", "due_date"})
+
+_of_course: Final = Prepared(Exam, lambda course_id: Exam.objects.filter(course_id=course_id), str)
 
 
 class Reasons(NamedTuple):
@@ -60,7 +63,7 @@ class Instances:
         #: Active exams beside those, which old databases hold: they count as retired.
         self.surplus: list[Exam] = []
         self._retired: dict[str, list[Exam]] = {}
-        for exam in Exam.objects.filter(course_id=course_id).order_by("-created", "-pk"):
+        for exam in sorted(_of_course(course_id), key=age, reverse=True):
             if not exam.is_active:
                 self._retired.setdefault(exam.content_id, []).append(exam)
             elif self.active.setdefault(exam.content_id, exam) is not exam:
@@ -79,6 +82,8 @@ class Instances:
     def active_last(self, content_ids: Iterable[str]) -> dict[str, Exam]:
         """Return which retired instance of each of these contents was active last: one statement."""
         candidates = {exam.pk: exam for content_id in content_ids for exam in self.retired(content_id)}
+        if not candidates:
+            return {}
         was_active = (
             Exam.history.filter(id__in=candidates, is_active=True).values("id").annotate(last=Max("history_id"))
         )
@@ -184,6 +189,8 @@ class Changes:
         """Return who is in the middle of the exams that may change, by exam: one statement."""
         concerned = {exam.pk for exam in (*self.retired, *self.changed, *self.returned)}
         concerned.update(exam.pk for content_id in self.definitions for exam in self.instances.retired(content_id))
+        if not concerned:
+            return {}
         attempts = ExamAttempt.objects.filter(
             exam_id__in=concerned, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
         )

@@ -24,7 +24,7 @@ _running_of: Final = Prepared(
         user_id=user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
     ),
     int,
-    related="exam",
+    related=("exam",),
 )
 
 

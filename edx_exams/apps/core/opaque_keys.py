@@ -1,5 +1,7 @@
 """Course ids and content ids read as keys: which of them are keys, and which content belongs to which course."""
 
+from functools import lru_cache
+
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
@@ -33,8 +35,13 @@ def course_named_by(content_id: str) -> str | None:
     return str(key.course_key) if key and key.course_key.run else None
 
 
+@lru_cache(maxsize=4096)
 def belongs_to(content_id: str, course_id: str) -> bool:
-    """Tell whether this is content of that course. An old key, without a run, belongs to every run of its course."""
+    """
+    Tell whether this is content of that course. An old key, without a run, belongs to every run of its course.
+
+    Remembered: to read two keys takes long, and a course's authors publish the same ones again and again.
+    """
     content, course = usage_key(content_id), course_key(course_id)
     if content is None or course is None:
         return False

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from django.db import connections, router
 from django.db.models import Model, QuerySet
+from django.db.transaction import TransactionManagementError
 
 from edx_exams.apps.core.limits import MAX_INTEGER
 
@@ -43,18 +44,23 @@ class PreparedRows:
     :param model: whose table is read
     :param build: given the arguments, makes a queryset by `values_list`; it is called once for each database
     :param kinds: the arguments' types, `int` or `str`
+    :param locks: it locks rows, and so needs a transaction
     """
 
     def __init__(
-        self, model: type[Model], build: Callable[..., QuerySet[Any, Any]], *kinds: type[int] | type[str]
+        self,
+        model: type[Model],
+        build: Callable[..., QuerySet[Any, Any]],
+        *kinds: type[int] | type[str],
+        locks: bool = False,
     ) -> None:
-        self._model, self._build = model, build
+        self._model, self._build, self._locks = model, build, locks
         self._marks = [_MARKS[kind](place) for place, kind in enumerate(kinds)]
         self._statements: dict[str, _Statement] = {}
 
     def __call__(self, *arguments: int | str) -> list[Row]:
         """Run it: one statement."""
-        alias = router.db_for_read(self._model)
+        alias = (router.db_for_write if self._locks else router.db_for_read)(self._model)
         statement = self._statements.get(alias) or self._statements.setdefault(alias, self._prepare(alias))
         given = {
             mark: argument
@@ -62,6 +68,9 @@ class PreparedRows:
             if isinstance(argument, str) or abs(argument) <= MAX_INTEGER  # no row has a number that no column holds
         }
         connection = connections[alias]
+        if self._locks and not connection.in_atomic_block:
+            message = "Rows are locked within a transaction only."
+            raise TransactionManagementError(message)
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, [given.get(value, value) for value in statement.parameters])
             rows = cursor.fetchall()
@@ -106,18 +115,31 @@ class Prepared[M: Model]:
     A look-up of rows of a model, in no order.
 
     :param build: as of `PreparedRows`, but of rows
-    :param related: a foreign key whose row comes along
+    :param related: foreign keys whose rows come along
+    :param locks: the rows are locked until the transaction ends, by `select_for_update` of the queryset
     """
 
     def __init__(
-        self, model: type[M], build: Callable[..., QuerySet[M]], *kinds: type[int] | type[str], related: str = ""
+        self,
+        model: type[M],
+        build: Callable[..., QuerySet[M]],
+        *kinds: type[int] | type[str],
+        related: Sequence[str] = (),
+        locks: bool = False,
     ) -> None:
-        self._model, self._related = model, related
+        self._model = model
         self._columns = _columns(model)
-        self._related_model = cast("type[Model]", model._meta.get_field(related).related_model) if related else None
-        self._related_columns = _columns(self._related_model) if self._related_model else []
-        names = [*self._columns, *(f"{related}__{name}" for name in self._related_columns)]
-        self._rows = PreparedRows(model, lambda *marks: build(*marks).order_by().values_list(*names), *kinds)
+        names = list(self._columns)
+        #: Name, model, columns and first place in a row.
+        self._related: list[tuple[str, type[Model], list[str], int]] = []
+        for name in related:
+            there = cast("type[Model]", model._meta.get_field(name).related_model)
+            columns = _columns(there)
+            self._related.append((name, there, columns, len(names)))
+            names += [f"{name}__{column}" for column in columns]
+        self._rows = PreparedRows(
+            model, lambda *marks: build(*marks).order_by().values_list(*names), *kinds, locks=locks
+        )
 
     def __call__(self, *arguments: int | str) -> list[M]:
         """Run it: one statement."""
@@ -125,13 +147,11 @@ class Prepared[M: Model]:
         return [self._instance(row, alias) for row in self._rows(*arguments)]
 
     def _instance(self, row: Row, alias: str) -> M:
-        width = len(self._columns)
-        instance = self._model.from_db(alias, self._columns, row[:width])
-        if self._related_model:
+        instance = self._model.from_db(alias, self._columns, row[: len(self._columns)])
+        for name, model, columns, first in self._related:
             # The foreign keys of these models lead to the `id`, their first column.
-            there = row[width] is not None
-            other = self._related_model.from_db(alias, self._related_columns, row[width:]) if there else None
-            setattr(instance, self._related, other)
+            values = row[first : first + len(columns)]
+            setattr(instance, name, model.from_db(alias, columns, values) if values[0] is not None else None)
         return instance
 
 

@@ -21,6 +21,7 @@ from edx_exams.apps.core.exceptions import DatabaseBusy, InvalidCourseId
 from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, has_outer_blanks
 from edx_exams.apps.core.metrics import lock_waits
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, User
+from edx_exams.apps.core.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,11 @@ FIRST_PAUSE: Final = 0.02
 #: Errors of MySQL and MariaDB after which the same transaction may well succeed: lock wait time-out, deadlock, and
 #: (MariaDB, snapshot isolation) a row changed since it was read.
 _MYSQL_TRANSIENT: Final = frozenset({1205, 1213, 1020})
+
+_lock_user: Final = Prepared(User, lambda user_id: User.objects.select_for_update().filter(pk=user_id), int, locks=True)
+_lock_attempt: Final = Prepared(
+    ExamAttempt, lambda attempt_id: ExamAttempt.objects.select_for_update().filter(pk=attempt_id), int, locks=True
+)
 
 
 def is_transient(error: OperationalError) -> bool:
@@ -104,6 +110,8 @@ def lock_users(user_ids: Iterable[int | None], *, skip_locked: bool = False) -> 
     wanted = {user_id for user_id in user_ids if user_id is not None}
     if not wanted:
         return {}
+    if len(wanted) == 1 and not skip_locked:  # as for nearly all requests
+        return {user.pk: user for user in _lock_user(*wanted)}
     skip = skip_locked and connection.features.has_select_for_update_skip_locked
     users = User.objects.select_for_update(skip_locked=skip).filter(pk__in=wanted).order_by("pk")
     return {user.pk: user for user in users}
@@ -114,6 +122,8 @@ def lock_attempts(attempt_ids: Iterable[int]) -> dict[int, ExamAttempt]:
     ids = set(attempt_ids)
     if not ids:
         return {}
+    if len(ids) == 1:
+        return {attempt.pk: attempt for attempt in _lock_attempt(*ids)}
     attempts = ExamAttempt.objects.select_for_update().filter(pk__in=ids).order_by("pk")
     return {attempt.pk: attempt for attempt in attempts}
 

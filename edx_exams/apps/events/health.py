@@ -84,7 +84,7 @@ class _Oldest(NamedTuple):
     last_error: str
 
 
-def _oldest_by_state(rows: QuerySet[Any], time: str) -> QuerySet[Any, Any]:
+def _oldest_by_state(rows: QuerySet[Any], time: str) -> Any:
     """Describe these rows by state, as `_Oldest` has it after the state. One statement, which reads an index."""
     rows = rows.order_by()
     counts = rows.filter(state=OuterRef("state")).values("state").annotate(number=Count("pk")).values("number")

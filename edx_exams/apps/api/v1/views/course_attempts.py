@@ -45,7 +45,7 @@ class CourseAttempts(ExamsAPIView):
         pages.request, pages.limit, pages.offset = request, wanted["limit"], wanted["offset"]
         with_incidents = wanted["include"] == "incidents"
         page = attempt_page(selection, offset=pages.offset, limit=pages.limit, with_incidents=with_incidents)
-        pages.count = page.count
+        pages.count = page.total
         return pages.get_paginated_response(page.rows)
 
 
