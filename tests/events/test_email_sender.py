@@ -204,9 +204,9 @@ class TestTheMailServer:
     def test_its_words_and_the_address_are_kept_nowhere(
         self, reply: str, sender: EmailSender, smtp: MailServerStandIn, caplog: pytest.LogCaptureFixture
     ) -> None:
-        caplog.set_level(logging.DEBUG)
         email = owe()
         address = email.attempt.user.email
+        caplog.set_level(logging.DEBUG)
         smtp.verdict = reply.format
         sender.send_due()
         assert address not in caplog.text

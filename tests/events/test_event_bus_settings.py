@@ -89,6 +89,7 @@ def test_where_kafka_is_configured_the_relay_uses_it(settings: Settings) -> None
     assert publisher_class() is KafkaPublisher
 
 
+@pytest.mark.filterwarnings("ignore:Cannot configure event-bus-kafka", "ignore:edx_event_bus_kafka.create_producer")
 def test_a_producer_that_is_not_the_outbox_is_an_error(settings: Settings) -> None:
     settings.EVENT_BUS_PRODUCER = "edx_event_bus_kafka.create_producer"
     assert [message.id for message in check_producer(None)] == ["edx_exams.events.E001"]

@@ -1,11 +1,11 @@
 """The admin of people, course teams, providers, allowances and tools' reports."""
 
 from collections.abc import Iterator
-from typing import Any, override
+from typing import Any, Final, override
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Model
+from django.db.models import Model, URLField
 from django.forms import IntegerField, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -90,6 +90,10 @@ class CourseStaffRoleAdmin(BoundedSearchAdmin):
     autocomplete_fields = ("user",)
 
 
+#: An address that is typed without a scheme is https.
+_HTTPS_UNLESS_SAID: Final = {URLField: {"assume_scheme": "https"}}
+
+
 @admin.register(ProctoringProvider)
 class ProctoringProviderAdmin(BoundedSearchAdmin, KeptRowsAdmin):
     """Vendors of proctoring."""
@@ -98,6 +102,7 @@ class ProctoringProviderAdmin(BoundedSearchAdmin, KeptRowsAdmin):
     list_filter = ("org_key",)
     search_fields = ("name", "verbose_name", "lti_configuration_id", "org_key")
     ordering = ("name",)
+    formfield_overrides = _HTTPS_UNLESS_SAID
 
     @override
     def reasons_to_keep(self, row: ProctoringProvider) -> Iterator[str]:

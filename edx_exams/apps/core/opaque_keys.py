@@ -22,7 +22,8 @@ def usage_key(content_id: object) -> UsageKey | None:
         key = UsageKey.from_string(content_id)
     except InvalidKeyError:
         return None
-    return key if isinstance(getattr(key, "course_key", None), CourseKey) else None
+    context = key.context_key  # a course, or a library
+    return key if isinstance(context, CourseKey) and context.is_course else None
 
 
 def course_named_by(content_id: str) -> str | None:
