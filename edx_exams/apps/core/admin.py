@@ -1,11 +1,11 @@
 """The admin of people, course teams, providers, allowances and tools' reports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, override
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import Model, URLField
+from django.db.models import Field, Model, URLField
 from django.forms import IntegerField, ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
@@ -91,7 +91,7 @@ class CourseStaffRoleAdmin(BoundedSearchAdmin):
 
 
 #: An address that is typed without a scheme is https.
-_HTTPS_UNLESS_SAID: Final = {URLField: {"assume_scheme": "https"}}
+_HTTPS_UNLESS_SAID: Final[Mapping[type["Field[Any, Any]"], Mapping[str, Any]]] = {URLField: {"assume_scheme": "https"}}
 
 
 @admin.register(ProctoringProvider)

@@ -169,7 +169,8 @@ def exam_for_start(exam_id: int) -> Exam:
     """
     lock = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""
     for exam in Exam.objects.raw(_EXAM_AND_NEWER + lock, [exam_id]):
-        if exam.is_active and not exam.has_newer:
+        has_newer: bool = exam.has_newer  # type: ignore[attr-defined]  # a column of this statement alone
+        if exam.is_active and not has_newer:
             return exam
     raise ExamDoesNotExist(exam_id)
 
