@@ -14,12 +14,13 @@ from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf, locale
 from django.shortcuts import render
 from django.utils import translation
 
+from edx_exams.apps.api.errors import json_refusal
 from edx_exams.apps.core.unstorable_text import UnstorableText
 from edx_exams.handler import UNREADABLE
 
@@ -91,7 +92,8 @@ class RequestLimits:
         if (refusal := self._refusal(request)) is None:
             return None
         refuse = getattr(view, "refuse", None)
-        return refuse(request, *refusal) if refuse else JsonResponse({"detail": refusal[1]}, status=refusal[0])
+        status, detail = refusal
+        return refuse(request, status, detail) if refuse else json_refusal(request, detail, status)
 
     def _refusal(self, request: HttpRequest) -> tuple[int, str] | None:
         if request.method in _BODILESS:

@@ -240,6 +240,7 @@ def test_whatever_else_is_asked_is_refused_in_the_same_shape(as_course_team: API
         ("GET", "special_exams/-1", 404),
         ("PUT", "special_exams/1/attempts/2/resume", 404),
         ("GET", "special_exams_and_more", 404),
+        ("GET", "%0A/special_exams", 404),
         ("GET", "proctoring_settings/more", 404),
         ("GET", "special_exams/attempts?page=0", 400),
         ("GET", "special_exams/attempts?page=first", 400),

@@ -103,17 +103,19 @@ def test_paths_and_methods_that_only_the_lms_knows_go_there(lms: LegacyLms, call
 
 
 def test_a_form_goes_there_whole(lms: LegacyLms, learner: User) -> None:
-    """A browser's form, of which the CSRF check reads a field."""
+    """The CSRF check does not read it: neither a token in a field nor a form that cannot be read concerns it."""
     client = APIClient(enforce_csrf_checks=True)
     for name, value in (*person(learner).cookies().items(), ("csrftoken", "a" * 32)):
         client.cookies[name] = value
     headers = {"Host": HOST, "Origin": f"http://{HOST}"}
-    form = {"csrfmiddlewaretoken": "b" * 32}
+    form = {"csrfmiddlewaretoken": "a" * 32}
     assert client.post(PATH, form, format="multipart", headers=headers).status_code == 401
     assert lms.asked == []
-    form = {"csrfmiddlewaretoken": "a" * 32}
-    assert client.post(PATH, form, format="multipart", headers=headers).status_code == 200
-    assert b"csrfmiddlewaretoken" in lms.request.body
+    kind = "multipart/form-data; boundary=b"
+    body = b"--b\r\nContent-Disposition: form-data; name=a; filename*=nonsense'x'y\r\nContent-Type: x\r\n\r\n--"
+    headers["X-CSRFToken"] = "a" * 32
+    assert client.post(PATH, body, content_type=kind, headers=headers).status_code == 200
+    assert (lms.request.body, lms.request.headers["Content-Type"]) == (body, kind)
 
 
 def test_the_review_dashboard_of_such_a_course_is_the_lms_own(lms: LegacyLms, caller: APIClient) -> None:

@@ -22,6 +22,7 @@ CONFIGURATIONS: Final[dict[str, dict[str, Any]]] = {
         "SMTP_PASSWORD": "it's",
         "PLATFORM_NAME": "L'école libre",
         "EDX_EXAMS_EXTRA_PIP_REQUIREMENTS": ["a-package==1.0"],
+        "EDX_EXAMS_INSTRUCTOR_DASHBOARD": False,
     },
 }
 

@@ -40,8 +40,9 @@ class InstructorAuthentication(JwtAuthentication):
         if not _is_behind_the_lms(request):
             super()._enforce_csrf(request)
             return
-        asked: HttpRequest = request._request  # noqa: SLF001  (a form is Django's to read, for the API takes none)
-        _ = asked.body  # kept: the check reads a field of a form, which may have to be passed on whole
+        asked: HttpRequest = request._request  # noqa: SLF001  (the check is Django's)
+        # By the header alone: a form stays unread, for it may have to be passed on, or be one that cannot be read.
+        asked._mark_post_parse_error()  # type: ignore[attr-defined]  # noqa: SLF001
         check = LmsCookieCheck(lambda _: None)  # type: ignore[arg-type]  # it answers no request
         check.process_request(asked)
         reason = check.process_view(asked, lambda _: None, (), {})  # type: ignore[arg-type, return-value]

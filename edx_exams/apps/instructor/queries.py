@@ -64,7 +64,6 @@ def search_attempts(attempts: QuerySet[ExamAttempt], *, search: str, ordering: s
     """Select the attempts whose learner has the text in username or e-mail address, newest first by default."""
     if search:
         attempts = attempts.filter(_person_contains(search))
-    attempts = attempts.select_related("user", "exam")
     column = ATTEMPT_ORDERINGS.get(ordering.removeprefix("-"))
     if column is None:
         return attempts.order_by("-created", "-pk")
@@ -109,12 +108,7 @@ class AllowanceRow(NamedTuple):
 
     row_id: int
     allowance: StudentAllowance
-    allowance_type: AllowanceType
-
-    @property
-    def value(self) -> str:
-        """The value as text: minutes, multiplier, or the exception's words."""
-        return self.allowance.value_of(self.allowance_type)
+    kind: AllowanceType
 
 
 class AllowanceRows(Sequence[AllowanceRow]):

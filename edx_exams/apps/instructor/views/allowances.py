@@ -11,6 +11,7 @@ from edx_exams.apps.core.api import AllowanceOutcome, give_allowances, take_allo
 from edx_exams.apps.instructor import serializers
 from edx_exams.apps.instructor.pagination import page_of
 from edx_exams.apps.instructor.queries import AllowanceRows
+from edx_exams.apps.instructor.rows import allowance_rows
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 
 
@@ -26,7 +27,7 @@ class CourseAllowances(InstructorAPIView):
         """List the allowances of the course's active exams. A review exception is a row of its own."""
         query = self.validated(serializers.ListQuerySerializer(data=request.query_params.dict()))
         rows = AllowanceRows(course_id, search=query["search"], ordering=query["ordering"])
-        return page_of(rows, serializers.DashboardAllowanceSerializer, request, self)
+        return page_of(rows, allowance_rows, request, self)
 
     @extend_schema(
         operation_id="instructor_give_allowances",

@@ -11,6 +11,7 @@ from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.instructor import serializers
 from edx_exams.apps.instructor.pagination import page_of
 from edx_exams.apps.instructor.queries import search_attempts
+from edx_exams.apps.instructor.rows import ATTEMPT_COLUMNS, attempt_rows
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 
 
@@ -21,7 +22,7 @@ class _Attempts(InstructorAPIView):
         """Answer with the page that the query asks for."""
         query = self.validated(serializers.ListQuerySerializer(data=request.query_params.dict()))
         found = search_attempts(attempts, search=query["search"], ordering=query["ordering"])
-        return page_of(found, serializers.DashboardAttemptSerializer, request, self)
+        return page_of(found.values_list(*ATTEMPT_COLUMNS), attempt_rows, request, self)
 
 
 class CourseAttempts(_Attempts):

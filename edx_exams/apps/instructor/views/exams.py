@@ -7,6 +7,7 @@ from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_course_exams
 from edx_exams.apps.instructor import serializers
 from edx_exams.apps.instructor.queries import exams_of_type
+from edx_exams.apps.instructor.rows import exam_row
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 
 
@@ -21,7 +22,7 @@ class CourseExams(InstructorAPIView):
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the course's active exams, all or those of a type. Onboarding exams count as practice."""
         exams = exams_of_type(get_course_exams(course_id), request.query_params.get("exam_type"))
-        return Response(serializers.DashboardExamSerializer(exams, many=True).data)
+        return Response([exam_row(exam) for exam in exams])
 
 
 class CourseExam(InstructorAPIView):
@@ -33,4 +34,4 @@ class CourseExam(InstructorAPIView):
     )
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Show the exam, active or not."""
-        return Response(serializers.DashboardExamSerializer(self.exam_of_course(course_id, exam_id)).data)
+        return Response(exam_row(self.exam_of_course(course_id, exam_id)))
