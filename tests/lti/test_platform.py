@@ -37,15 +37,30 @@ def admin(client: Client) -> Client:
 def test_private_keys_are_encrypted_and_stay_readable_after_a_rotation(vendor: Vendor, settings: Settings) -> None:
     before = LtiPlatformKey.objects.get().encrypted_private_key
     assert "PRIVATE KEY" not in before
-    old = platform_keys._derived(settings.SECRET_KEY)
-    new = Fernet.generate_key().decode()
-    settings.LTI_KEY_ENCRYPTION_KEYS = [new, old]
-    out = StringIO()
-    call_command("rotate_lti_encryption", stdout=out)
-    assert out.getvalue() == "1 platform keys: 1 encrypted anew, 0 could not be opened\n"
-    settings.LTI_KEY_ENCRYPTION_KEYS = [new]
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    for keys in ([first], [second, first]):  # away from SECRET_KEY, then from key to key
+        settings.LTI_KEY_ENCRYPTION_KEYS = keys
+        out = StringIO()
+        call_command("rotate_lti_encryption", stdout=out)
+        assert out.getvalue() == "1 platform keys: 1 encrypted anew, 0 could not be opened\n"
+    settings.LTI_KEY_ENCRYPTION_KEYS = [second]
+    settings.SECRET_KEY = "another"
+    platform_keys._opened.cache_clear()
     assert platform_keys.sign(vendor.tool, {})
     assert LtiPlatformKey.objects.get().encrypted_private_key != before
+
+
+def test_private_keys_follow_a_new_secret_key_while_the_former_one_is_a_fallback(
+    vendor: Vendor, settings: Settings
+) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+    platform_keys._opened.cache_clear()
+    assert platform_keys.sign(vendor.tool, {})
+    call_command("rotate_lti_encryption", stdout=StringIO())
+    settings.SECRET_KEY_FALLBACKS = []
+    platform_keys._opened.cache_clear()
+    assert platform_keys.sign(vendor.tool, {})
 
 
 def test_a_key_that_nothing_opens_is_reported_by_command_and_check(vendor: Vendor, settings: Settings) -> None:
@@ -62,13 +77,13 @@ def test_a_launch_with_a_key_that_nothing_opens_says_so_and_keeps_the_launch(
     vendor: Vendor, browser: Browser, attempt: ExamAttempt, settings: Settings
 ) -> None:
     told = browser.start(attempt)
-    secret = settings.SECRET_KEY
-    settings.LTI_KEY_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    settings.LTI_KEY_ENCRYPTION_KEYS = lost = [Fernet.generate_key().decode()]
+    call_command("rotate_lti_encryption", stdout=StringIO())
+    settings.LTI_KEY_ENCRYPTION_KEYS = []
     platform_keys._opened.cache_clear()
     assert browser.authorize(told, vendor).status_code == 503
     assert vendor.ask_for_token().status_code == 503
-    settings.LTI_KEY_ENCRYPTION_KEYS = []
-    assert secret == settings.SECRET_KEY
+    settings.LTI_KEY_ENCRYPTION_KEYS = lost
     assert browser.bring(told, vendor)
 
 

@@ -63,11 +63,13 @@ def check_platform_keys(
             continue  # not migrated yet, or told by the check above
     if not locked:
         return []
-    source = "LTI_KEY_ENCRYPTION_KEYS" if settings.LTI_KEY_ENCRYPTION_KEYS else "SECRET_KEY"
+    source, place = "SECRET_KEY", "into SECRET_KEY_FALLBACKS"
+    if settings.LTI_KEY_ENCRYPTION_KEYS:
+        source, place = "LTI_KEY_ENCRYPTION_KEYS", "behind the new one"
     return [
         Error(
             f"No encryption key opens these platform keys: {', '.join(locked)}. Their tools cannot be launched.",
-            hint=f"{source} has changed. Put the former one back behind the new one, and run rotate_lti_encryption.",
+            hint=f"{source} has changed. Put the former one back, {place}, and run rotate_lti_encryption.",
             id="edx_exams.lti.E002",
         )
     ]

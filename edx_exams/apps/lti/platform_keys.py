@@ -41,13 +41,18 @@ class KeyLocked(Exception):
 
 def encryption() -> MultiFernet:
     """
-    Return the cipher of private keys: the first key of `LTI_KEY_ENCRYPTION_KEYS` encrypts, all decrypt.
+    Return the cipher of private keys: the first key encrypts, all decrypt.
+
+    Keys are those of `LTI_KEY_ENCRYPTION_KEYS`, then those derived from `SECRET_KEY` and `SECRET_KEY_FALLBACKS`: what
+    was encrypted before the setting was used, or before the secret was changed, can be opened and encrypted anew.
 
     :raises BadEncryptionKey: one of them is not a valid Fernet key
     """
-    return _encryption(tuple(settings.LTI_KEY_ENCRYPTION_KEYS) or (_derived(settings.SECRET_KEY),))
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return _encryption((*settings.LTI_KEY_ENCRYPTION_KEYS, *map(_derived, secrets)))
 
 
+@lru_cache(maxsize=4)
 def _derived(secret: str) -> str:
     key = HKDF(hashes.SHA256(), 32, salt=None, info=_DERIVATION).derive(secret.encode())
     return base64.urlsafe_b64encode(key).decode()
