@@ -233,6 +233,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # A link within each operation's button would be out of reach for readers of the screen.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "ENUM_NAME_OVERRIDES": {
         "AllowanceType": "edx_exams.apps.core.allowance_types.ALLOWANCE_TYPE_CHOICES",
         "ExamType": "edx_exams.apps.core.exam_types.EXAM_TYPE_CHOICES",
