@@ -43,6 +43,7 @@ setup(
         ]
     },
     install_requires=requirements("base"),
+    entry_points={"console_scripts": ["edx-exams = edx_exams.__main__:main"]},
     extras_require={"production": requirements("production")},
     classifiers=[
         "Development Status :: 4 - Beta",
