@@ -53,9 +53,9 @@ static: $(call needs,base) ## gather the static files that a web server serves
 	@$(MANAGE) collectstatic --noinput
 
 ##@ Check it
-.PHONY: test coverage test-services test-faults services.up services.down test-e2e test-mfe test-tutor benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
+.PHONY: test coverage test-services test-faults services.up services.down test-e2e test-docs test-mfe test-tutor benchmark quality lint types imports migrations_check pii_check check_keywords docs graphviz selfcheck validate
 
-FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor --ignore=tests/deployment -n auto --maxprocesses=4
+FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor --ignore=tests/deployment --ignore=tests/docs -n auto --maxprocesses=4
 
 test: $(call needs,test) ## the tests that need no other service, of each table three rows: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) --sample 3 $(PYTEST_ARGS)
@@ -85,6 +85,9 @@ test-tutor: $(call needs,tutor) $(TUTORS:%=var/tutor/%/installed) ## the Tutor p
 
 test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a learner and as course staff
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
+
+test-docs: docs $(call needs,services) ## the how-tos of operators, command by command on real servers; the built pages in a real browser
+	@$(PY) -m pytest tests/docs $(PYTEST_ARGS)
 
 # Real minutes pass, so several learners sit their exams at once, each with a sandbox of their own.
 test-mfe: $(call needs,services) var/mfe/app.js ## the learning MFE's own exam pages in a real browser (needs Node.js 18 or newer, npm)

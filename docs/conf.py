@@ -19,7 +19,14 @@ author = "the edx-exams authors"
 copyright = "the edx-exams authors, AGPL-3.0"
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.graphviz", "rest_reference", "settings_reference"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.graphviz",
+    "accessible_pages",
+    "attempt_states",
+    "rest_reference",
+    "settings_reference",
+]
 graphviz_output_format = "svg"
 exclude_patterns = ["_build", "reference/_generated"]
 nitpicky = False
@@ -30,6 +37,8 @@ autodoc_member_order = "bysource"
 html_theme = "furo"
 html_title = "edx-exams"
 html_show_sphinx = False
+html_copy_source = html_show_sourcelink = False
+html_theme_options = {"top_of_page_buttons": []}
 
 
 def skip_tuple_fields(_app: Sphinx, _what: str, _name: str, member: object, skip: bool, _options: object) -> bool:
