@@ -28,6 +28,7 @@ class Size(NamedTuple):
     people: int = 20_000
     large_exam: int = 2_000
     listed_exams: int = 100
+    #: Of the listed course; each learner has one more elsewhere.
     allowances: int = 200
 
 
@@ -104,5 +105,13 @@ def fill(connection: BaseDatabaseWrapper, size: Size, say: Callable[[str], None]
             "INSERT INTO exams_studentallowance (created, modified, extra_time_mins, exam_id, user_id)"
             f" SELECT {now}, {now}, 15, {first_exam}, {first_user} + seq FROM seq_0_to_{size.allowances - 1}"
         )
+        run(
+            "INSERT INTO exams_studentallowance (created, modified, extra_time_mins, exam_id, user_id)"
+            f" SELECT {now}, {now}, 15, {first_exam} + {size.listed_exams} + seq MOD {size.exams - size.listed_exams},"
+            f" {first_user} + seq FROM seq_0_to_{size.people - 1}"
+        )
         run("SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1")
-        run("ANALYZE TABLE core_user, exams_exam, exams_examattempt, exams_examattempthistory")
+        run(
+            "ANALYZE TABLE core_user, exams_exam, exams_examattempt, exams_examattempthistory, exams_studentallowance,"
+            " exams_assessmentcontrolresult"
+        )

@@ -41,6 +41,7 @@ class Gunicorn:
         ready: str = "/health/",
         workers: int = WORKERS,
         threads: int = 1,
+        backlog: int = 2048,
     ) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
@@ -48,7 +49,7 @@ class Gunicorn:
         self._ready = ready
         self._command = [
             sys.executable, "-m", "gunicorn", application, "--bind", f"{HOST}:{self.port}", "--workers", str(workers),
-            "--threads", str(threads), "--timeout", "120", "--no-control-socket",
+            "--threads", str(threads), "--timeout", "120", "--no-control-socket", "--backlog", str(backlog),
         ]  # fmt: skip
         self._environment = {**environment, "PYTHONPATH": str(checkout)}
         self._checkout = checkout
@@ -62,6 +63,15 @@ class Gunicorn:
         return self._process.pid
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """
+        Start the processes and wait until they answer.
+
+        :raises RuntimeError: they did not
+        """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._checkout, env=self._environment, stdout=log, stderr=log
@@ -71,14 +81,18 @@ class Gunicorn:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"The server did not start:\n{self._log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.1)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the processes."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(_STOP_SECONDS)
+            self._process = None
 
     def _answers(self) -> bool:
         try:

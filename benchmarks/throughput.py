@@ -97,7 +97,7 @@ def endpoints(first_exam: int, exams: list[dict[str, Any]]) -> list[Endpoint]:
     course, content = seed.COURSE, exams[1]["content_id"]
     return [
         Endpoint("health", "GET", "/health/", None),
-        Endpoint("latest, running", "GET", f"/api/v1/exams/attempt/latest?content_id={_quoted(content)}", RUNNING),
+        Endpoint("latest, running", "GET", f"/api/v1/exams/attempt/latest?content_id={quoted(content)}", RUNNING),
         Endpoint("latest, none", "GET", "/api/v1/exams/attempt/latest", IDLE),
         Endpoint(
             "student/exam/attempt, running",
@@ -118,7 +118,8 @@ def endpoints(first_exam: int, exams: list[dict[str, Any]]) -> list[Endpoint]:
     ]
 
 
-def _quoted(content_id: str) -> str:
+def quoted(content_id: str) -> str:
+    """Quote what a query would read as a blank."""
     return content_id.replace("+", "%2B")
 
 
@@ -143,7 +144,7 @@ def service(stack: ExitStack, server: MariaDB, name: str, checkout: Path, size: 
 def prepare(subject: Subject, first_exam: int) -> None:
     """Let the running learner begin an exam that lasts for as long as the benchmark."""
     connection = http.client.HTTPConnection(HOST, subject.server.port)
-    headers = {**_authorization(RUNNING), "Content-Type": "application/json"}
+    headers = {**authorization(RUNNING), "Content-Type": "application/json"}
     body = json.dumps({"exam_id": first_exam + 1, "start_clock": True})
     connection.request("POST", "/api/v1/exams/attempt", body, headers)
     response = connection.getresponse()
@@ -151,7 +152,8 @@ def prepare(subject: Subject, first_exam: int) -> None:
         raise RuntimeError(f"The exam was not started: {response.status} {response.read()[:500]!r}")
 
 
-def _authorization(person: Person | None) -> dict[str, str]:
+def authorization(person: Person | None) -> dict[str, str]:
+    """Return the headers of a person, good for as long as a benchmark takes."""
     return person.authorization("RS512", exp=_expiry()) if person else {}
 
 
@@ -213,7 +215,7 @@ def summary(name: str, subject: str, samples: list[Sample], floors: list[Sample]
 def measure(rounds: int, seconds: int, size: seed.Size, against: Path | None, only: str) -> list[Row]:
     """Let floor and endpoints take turns, and sum up."""
     with stage(size, against) as (subjects, floor, directory):
-        bare = wrk.script_for_one(directory / "floor.lua", "GET", _authorization(RUNNING))
+        bare = wrk.script_for_one(directory / "floor.lua", "GET", authorization(RUNNING))
         rows: list[Row] = []
         first_exam, exams = _listed_exams(subjects["service"])
         for subject in subjects.values():
@@ -221,7 +223,7 @@ def measure(rounds: int, seconds: int, size: seed.Size, against: Path | None, on
         for number, endpoint in enumerate(endpoints(first_exam, exams)):
             if not re.search(only, endpoint.name):
                 continue
-            headers = {**_authorization(endpoint.person), "Content-Type": "application/json"}
+            headers = {**authorization(endpoint.person), "Content-Type": "application/json"}
             script = wrk.script_for_one(directory / f"{number}.lua", endpoint.method, headers, endpoint.body)
             floors: list[Sample] = []
             samples: dict[str, list[Sample]] = defaultdict(list)
@@ -264,7 +266,7 @@ def _flows(
 def _listed_exams(subject: Subject) -> tuple[int, list[dict[str, Any]]]:
     """Read the seeded course's exams as the API lists them, and the first one's id."""
     connection = http.client.HTTPConnection(HOST, subject.server.port)
-    connection.request("GET", f"/api/v1/exams/course_id/{seed.COURSE}", headers=_authorization(STAFF))
+    connection.request("GET", f"/api/v1/exams/course_id/{seed.COURSE}", headers=authorization(STAFF))
     exams: list[dict[str, Any]] = json.loads(connection.getresponse().read())
     return exams[0]["id"], exams
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from edx_exams.apps.core.instance_attempts import attempts_of_instance
+from edx_exams.apps.core.instance_attempts import rows_of_instance
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
 from edx_exams.apps.core.prepared import PreparedForIds
 from edx_exams.apps.core.reasons import reason_text
@@ -71,11 +71,11 @@ class Selection(NamedTuple):
 
 
 def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
-    """Return the attempts selected, newest first unless another order is asked for. No statement is made yet."""
+    """Return the attempts selected, newest first unless another order is asked for. One statement at most so far."""
     if selection.exam is None:
         attempts = ExamAttempt.objects.filter(exam__course_id=selection.course_id)
     else:
-        attempts = attempts_of_instance(selection.exam)
+        attempts = ExamAttempt.objects.filter(exam_id__in=rows_of_instance(selection.exam))
     if selection.search:
         attempts = attempts.filter(
             Q(user__username__icontains=selection.search) | Q(user__email__icontains=selection.search)
@@ -119,8 +119,13 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
     attempts = select_attempts(selection)
-    ids = list(attempts.values_list("pk", flat=True)[offset : offset + limit])
-    return Page(attempts.count(), attempt_rows(ids, with_incidents=with_incidents))
+    ids = attempts.values_list("pk", flat=True)
+    if selection.search:  # it compares every name, so it is made once
+        found = list(ids)
+        total, page = len(found), found[offset : offset + limit]
+    else:
+        total, page = attempts.count(), list(ids[offset : offset + limit])
+    return Page(total, attempt_rows(page, with_incidents=with_incidents))
 
 
 def attempt_rows(attempt_ids: Sequence[int], *, with_incidents: bool = False) -> list[dict[str, Any]]:

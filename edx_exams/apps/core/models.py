@@ -177,7 +177,9 @@ class ExamAttempt(TimeStampedModel):
         verbose_name = "exam attempt"
         indexes: ClassVar = [
             # Finds what the sweep must submit.
-            models.Index(fields=["status", "start_time"], name="examattempt_in_progress")
+            models.Index(fields=["status", "start_time"], name="examattempt_in_progress"),
+            # Finds a page of an exam's attempts, newest first, and counts them.
+            models.Index(fields=["exam", "created"], name="examattempt_by_age"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,29 @@
+"""On a platform of some years each statement that is made often reads an index, and sorts nothing that grows."""
+
+import pytest
+
+from benchmarks import explain, seed
+from tests.services.conftest import ServiceOn
+from tests.services.databases import on_mariadb
+from tests.services.mariadb import MariaDB
+
+pytestmark = pytest.mark.services
+
+#: Large enough for MariaDB to prefer an index that serves, small enough to be made in seconds.
+SIZE = seed.Size(attempts=40_000, large_exam=15_000)
+
+
+def test_no_frequent_statement_reads_or_sorts_what_grows(mariadb: MariaDB, service_on: ServiceOn) -> None:
+    mariadb.create_database("size")
+    database = on_mariadb(mariadb, "size")
+    database.migrate()
+    with database.connected() as connection:
+        seed.fill(connection, SIZE)
+        seen: dict[str, int] = {}
+        growing: list[tuple[str, explain.Step]] = []
+        for name, request in explain.hot_requests(service_on(database), database).items():
+            steps = [step for made in explain.made_by(connection, request) for step in explain.plan(connection, made)]
+            seen[name] = len(steps)
+            growing += [(name, step) for step in steps if step.grows]
+    assert growing == []
+    assert all(seen.values()), seen  # the log was read, and each request is in it
