@@ -105,18 +105,44 @@ def test_a_multiplier_is_exact_and_rounded_up(
     assert running_attempt(exam, learner).allowed_time_limit_mins == limit + minutes
 
 
-def test_a_multiplier_follows_the_limit(as_course_team: APIClient, exam: Exam, learner: User) -> None:
-    give(as_course_team, exam, [learner.username], MULTIPLIER, 1.5)
-    attempt = running_attempt(exam, learner)
-    assert minutes_of(attempt) == 45
+def redefine(client: APIClient, exam: Exam, **changes: Any) -> None:
+    """Push the exam's definition as Studio does."""
     definition = {
-        "exam_name": exam.exam_name, "content_id": exam.content_id, "time_limit_mins": 60, "due_date": None,
-        "exam_type": exam.exam_type, "hide_after_due": False, "is_active": True,
+        "exam_name": exam.exam_name, "content_id": exam.content_id, "time_limit_mins": exam.time_limit_mins,
+        "due_date": None, "exam_type": exam.exam_type, "hide_after_due": False, "is_active": True, **changes,
     }  # fmt: skip
-    answer = as_course_team.patch(f"{API}/exams/course_id/{COURSE_ID}", [definition], format="json")
-    assert answer.status_code == 200
-    assert minutes_in_version_1(as_course_team) == [30]
+    assert client.patch(f"{API}/exams/course_id/{COURSE_ID}", [definition], format="json").status_code == 200
+
+
+def test_a_multiplier_follows_the_limit_and_the_content(as_course_team: APIClient, exam: Exam, learner: User) -> None:
+    def both_say(kind: str, value: str, minutes: int) -> None:
+        assert [row[1:] for row in listed(as_course_team)] == [(kind, value)]
+        assert minutes_in_version_1(as_course_team) == [minutes]
+
+    give(as_course_team, exam, [learner.username], MULTIPLIER, 1.5)
+    both_say(MULTIPLIER, "1.50", 15)
+    redefine(as_course_team, exam, time_limit_mins=40)  # before the attempt
+    both_say(MULTIPLIER, "1.50", 20)
+    attempt = running_attempt(Exam.objects.get(pk=exam.pk), learner)
+    assert minutes_of(attempt) == 60
+    redefine(as_course_team, exam, time_limit_mins=60)  # during it
+    both_say(MULTIPLIER, "1.50", 30)
     assert minutes_of(attempt) == 90
+    redefine(as_course_team, exam, time_limit_mins=60, exam_type="practice")  # another instance
+    both_say(MULTIPLIER, "1.50", 30)
+    practice = Exam.objects.get(is_active=True)
+    (row,) = give(as_course_team, practice, [learner.username], MINUTES, 45)
+    assert row["replaced"] == MULTIPLIER
+    both_say(MINUTES, "45", 45)
+    assert minutes_of(attempt) == 105
+    redefine(as_course_team, exam, time_limit_mins=50)  # and back
+    both_say(MINUTES, "45", 45)
+    (row,) = give(as_course_team, exam, [learner.username], MULTIPLIER, "2")
+    assert row["replaced"] == MINUTES
+    both_say(MULTIPLIER, "2.00", 50)
+    assert minutes_of(attempt) == 105
+    redefine(as_course_team, exam, time_limit_mins=53)
+    assert minutes_of(attempt) == 106
 
 
 def test_a_running_attempt_gets_what_is_owed_and_is_never_shortened(
