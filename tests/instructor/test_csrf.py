@@ -3,9 +3,11 @@
 from typing import Final
 
 import pytest
+from django.core.checks import run_checks
 from django.test import Client
 from pytest_django import Settings
 
+from edx_exams.apps.core.checks import TAG
 from edx_exams.apps.core.models import CourseExamConfiguration, User
 from tests.conftest import person
 from tests.factories import COURSE_ID, ProviderFactory
@@ -68,6 +70,16 @@ def test_another_name_of_the_cookie_can_be_set(course_team: User, settings: Sett
 )
 def test_anything_less_is_refused(course_team: User, changed: dict[str, str]) -> None:
     assert patch(course_team, **changed) == 401  # type: ignore[arg-type]
+
+
+def test_settings_of_a_wrong_type_are_found_at_the_start(settings: Settings) -> None:
+    settings.INSTRUCTOR_API_FORWARDER = "nowhere.forward"
+    settings.INSTRUCTOR_API_CSRF_COOKIE = None
+    settings.INSTRUCTOR_API_REVIEW_DASHBOARD = "yes"
+    settings.LEGACY_INTERNAL_URL = "lms:8000"
+    found = run_checks(tags=[TAG])
+    assert [message.id for message in found if "INSTRUCTOR_API" in message.msg] == ["edx_exams.instructor.E001"] * 3
+    assert [message.id for message in found if "LEGACY_INTERNAL" in message.msg] == ["edx_exams.router.E001"]
 
 
 def test_our_cookie_counts_on_our_own_host(course_team: User) -> None:

@@ -1,5 +1,7 @@
 """The instructor app."""
 
+from typing import override
+
 from django.apps import AppConfig
 
 
@@ -12,3 +14,8 @@ class InstructorConfig(AppConfig):
 
     name = "edx_exams.apps.instructor"
     label = "instructor"
+
+    @override
+    def ready(self) -> None:
+        """Register the checks."""
+        from edx_exams.apps.instructor import checks  # noqa: F401, PLC0415  (registers itself)

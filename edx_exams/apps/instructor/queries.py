@@ -7,7 +7,7 @@ An unknown ordering is ignored; ties are broken by id.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, override
 
-from django.db.models import Case, CharField, F, FloatField, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable, Expression, OrderBy
 from django.db.models.functions import Cast
 
@@ -123,6 +123,7 @@ class AllowanceRows(Sequence[AllowanceRow]):
         if search:
             allowances = allowances.filter(_person_contains(search))
         column = ordering.removeprefix("-")
+        self._allowances = allowances
         by_value = column == "value"
         time = allowances.filter(_HAS_TIME).annotate(
             row_id=F("pk"),
@@ -141,7 +142,10 @@ class AllowanceRows(Sequence[AllowanceRow]):
 
     @override
     def __len__(self) -> int:
-        return self._rows.count()
+        counts = self._allowances.aggregate(
+            time=Count("pk", filter=_HAS_TIME), reviews=Count("pk", filter=_HAS_REVIEW_EXCEPTION)
+        )
+        return int(counts["time"]) + int(counts["reviews"])
 
     @override
     def __getitem__(self, place: Any) -> Any:

@@ -28,7 +28,7 @@ Data = serializers.Serializer[Any]
 #: People and exams that one request may name, and rows that it may ask for.
 MAX_PEOPLE: Final = 1_000
 MAX_EXAMS: Final = 500
-MAX_ROWS: Final = 10_000
+MAX_ROWS: Final = 5_000
 
 
 class DashboardRefusalSerializer(RefusalSerializer):
@@ -217,7 +217,7 @@ class GrantSerializer(RevokeSerializer):
 
 
 class BulkGrantSerializer(GrantSerializer):
-    """An allowance for several people and exams: 10,000 pairs of them at most."""
+    """An allowance for several people and exams: 5,000 pairs of them at most."""
 
     exam_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=0, max_value=MAX_INTEGER),

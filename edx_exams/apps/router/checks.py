@@ -7,13 +7,14 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
 from edx_exams.apps.core.checks import TAG
-from edx_exams.apps.core.setting_rules import DOTTED_NAME, FLAG, Rule, seconds, violations
+from edx_exams.apps.core.setting_rules import DOTTED_NAME, FLAG, URL, Rule, seconds, violations
 
 #: Every wait for the legacy service has an end, or a slow LMS would stop the workers of this service.
 _WAIT: Final = seconds(0.1, 300)
 
 RULES: Final[Mapping[str, Rule]] = {
     "LEGACY_EXAMS_ENABLED": FLAG,
+    "LEGACY_INTERNAL_URL": URL.or_none(),
     "ACTIVE_ATTEMPT_ELSEWHERE": DOTTED_NAME.or_none(),
     "LEGACY_CONNECT_TIMEOUT": _WAIT,
     "LEGACY_READ_TIMEOUT": _WAIT,
