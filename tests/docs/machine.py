@@ -213,7 +213,7 @@ def terminate(pid: int) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process; one that has ended and waits for its parent is none."""
+    """Check for such a process; one that has ended and waits for its parent is none."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -34,13 +34,13 @@ def texts() -> str:
 
 
 def is_said(quoted: str) -> bool:
-    """Whether the code has each fixed part of the text; `%d` and the like stand where the page has `…`."""
+    """Check that the code has each fixed part of the text; `%d` and the like stand where the page has `…`."""
     parts = (part.strip() for part in quoted.split("…"))
     return all(part in texts() for part in parts if len(part) > 2)
 
 
 def known(quoted: str) -> bool:
-    """Whether what is quoted exists, by what kind of thing it is."""
+    """Check that what is quoted exists, by what kind of thing it is."""
     if OF_OTHERS.fullmatch(quoted):
         return True
     if re.fullmatch(r"Exams[A-Za-z]+", quoted):

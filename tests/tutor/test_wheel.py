@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
+import edx_exams
 from tests.services.ports import free_port
 from tests.tutor.conftest import build_wheel
 from tests.tutor.tutors import REPOSITORY, Site
@@ -36,6 +37,13 @@ def test_templates_translations_and_static_files_are_in_the_services_wheel(servi
     assert len(wanted) > 20
     assert {path for path in wanted if "conf/locale/.gitkeep" not in path} <= packed
     assert not [name for name in packed if name.startswith(("tests/", "sandbox/"))]
+
+
+def test_the_services_wheel_has_the_version_that_the_package_tells_and_a_command(service_wheel: Path) -> None:
+    assert service_wheel.name.startswith(f"edx_exams-{edx_exams.__version__}-")
+    with ZipFile(service_wheel) as packed:
+        (commands,) = [packed.read(name) for name in packed.namelist() if name.endswith("entry_points.txt")]
+    assert b"edx-exams = edx_exams.__main__:main" in commands
 
 
 def test_templates_and_patches_are_in_the_plugins_wheel(plugin_wheel: Path) -> None:
