@@ -38,7 +38,7 @@ html_theme = "furo"
 html_title = "edx-exams"
 html_show_sphinx = False
 html_copy_source = html_show_sourcelink = False
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 
 
 def skip_tuple_fields(_app: Sphinx, _what: str, _name: str, member: object, skip: bool, _options: object) -> bool:

@@ -51,7 +51,7 @@ def problems(page: Page, name: str, *, colours: bool) -> Iterator[str]:
 def test_no_page_of_the_documentation_keeps_anybody_out(page: Page) -> None:
     files = sorted(file for file in BUILT.rglob("*.html") if "_static" not in file.parts)
     assert files, "make docs builds the pages"
-    found = []
+    found: list[str] = []
     for file in files:
         page.goto(file.as_uri())
         name = str(file.relative_to(BUILT))
