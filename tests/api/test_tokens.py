@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import jwt
 import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -95,14 +97,34 @@ def test_a_changed_secret_refuses_what_the_old_one_signed(settings: Settings) ->
     assert_refused(asking.get(PROVIDERS), 401)
 
 
+@pytest.mark.parametrize("leeway", [0, 30])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_remembered_token_expires_to_the_second(algorithm: tokens.Algorithm, settings: Settings) -> None:
-    settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_LEEWAY": 0}
-    expiry = int(time.time()) + 2
-    asking = client("header", algorithm, exp=expiry)
-    assert asking.get(PROVIDERS).status_code == 200
-    time.sleep(expiry - time.time())
-    assert_refused(asking.get(PROVIDERS), 401)
+def test_a_remembered_token_expires_to_the_second(algorithm: tokens.Algorithm, leeway: int, settings: Settings) -> None:
+    settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_LEEWAY": leeway}
+    expiry = int(time.time()) + 600
+    token = ADA.token(algorithm, exp=expiry)
+    for moment in (None, expiry + leeway - 0.01):
+        assert verified_tokens.verify(token, moment).claims["exp"] == expiry
+    with pytest.raises(jwt.ExpiredSignatureError):
+        verified_tokens.verify(token, expiry + leeway)
+
+
+def test_whoever_is_deactivated_is_kept_out_at_once(as_learner: APIClient, learner: User) -> None:
+    assert as_learner.get(PROVIDERS).status_code == 200
+    User.objects.filter(pk=learner.pk).update(is_active=False)
+    assert_refused(as_learner.get(PROVIDERS), 403)
+
+
+def test_a_key_that_is_revoked_while_a_token_of_it_is_verified_is_not_trusted_afterwards(settings: Settings) -> None:
+    old = settings.JWT_AUTH["JWT_PUBLIC_SIGNING_JWK_SET"]
+    token = ADA.token("RS512", jti="in mid-flight")
+    with ThreadPoolExecutor(4) as threads:
+        verified = threads.map(lambda _: verified_tokens.verify(token), range(20))
+        assert all(one.claims["user_id"] == 77 for one in verified)
+    settings.JWT_AUTH["JWT_PUBLIC_SIGNING_JWK_SET"] = tokens.another_jwk_set()
+    with ThreadPoolExecutor(4) as threads, pytest.raises(jwt.InvalidTokenError):
+        list(threads.map(lambda _: verified_tokens.verify(token), range(20)))
+    settings.JWT_AUTH["JWT_PUBLIC_SIGNING_JWK_SET"] = old
 
 
 def test_a_restricted_token_is_refused_each_time(client_for: ClientFor) -> None:

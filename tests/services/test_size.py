@@ -1,8 +1,11 @@
-"""On a platform of some years each statement that is made often reads an index, and sorts nothing that grows."""
+"""On a platform of some years frequent statements read an index and sort nothing that grows; memory is bounded."""
+
+from typing import Any
 
 import pytest
 
 from benchmarks import explain, seed
+from edx_exams.apps.api import tokens
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_mariadb
 from tests.services.mariadb import MariaDB
@@ -27,3 +30,15 @@ def test_no_frequent_statement_reads_or_sorts_what_grows(mariadb: MariaDB, servi
             growing += [(name, step) for step in steps if step.grows]
     assert growing == []
     assert all(seen.values()), seen  # the log was read, and each request is in it
+
+
+def test_a_hundred_thousand_tokens_take_no_more_memory_than_the_bound() -> None:
+    remembered: Any = tokens._remembered
+    remembered.clear()
+    for number in range(100_000):
+        # As `verify` remembers: their signatures would take a minute.
+        claims = {"user_id": number, "exp": 2**31, "preferred_username": f"person{number}", "is_restricted": False}
+        remembered.set(f"{number:064}", (claims, False), timeout=3600)
+    assert len(remembered._cache) <= tokens.MAX_REMEMBERED
+    assert sum(map(len, remembered._cache.values())) < 10_000_000
+    remembered.clear()

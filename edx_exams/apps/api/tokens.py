@@ -47,16 +47,17 @@ class VerifiedToken(str):
         return verified
 
 
-def verify(token: str) -> VerifiedToken:
+def verify(token: str, now: float | None = None) -> VerifiedToken:
     """
     Verify a token of the LMS, or recognize one that has been verified and has not expired.
 
+    :param now: seconds since 1970, by which one that is recognized has expired or not
     :raises jwt.InvalidTokenError: it is not valid
     """
     key = _hash(token)
     if (known := _remembered.get(key)) is not None:
         claims, is_symmetric = known
-        if int(claims["exp"]) <= time.time() - _leeway():
+        if int(claims["exp"]) <= (now or time.time()) - _leeway():
             message = "Signature has expired"
             raise jwt.ExpiredSignatureError(message)
         return VerifiedToken(token, claims, is_symmetric=is_symmetric)
