@@ -36,6 +36,11 @@ if "EXAMS_TEST_LMS" in os.environ:
     LEGACY_EXAMS_ENABLED = True
     LMS_ROOT_URL = os.environ["EXAMS_TEST_LMS"]
 
+if "EXAMS_TEST_SSO" in os.environ:
+    SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = os.environ["EXAMS_TEST_SSO"]
+    SOCIAL_AUTH_EDX_OAUTH2_SECRET = "sso-secret"
+    SOCIAL_AUTH_REDIRECT_IS_HTTPS = False
+
 if "EXAMS_TEST_ROLL_BACK" in os.environ:
     MIDDLEWARE = ["tests.services.rollback.RollBack", *SERVICE_MIDDLEWARE]
 
