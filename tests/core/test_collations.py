@@ -1,10 +1,12 @@
 """Columns that identify compare to the letter, and searches do not; what that takes is written for MySQL alone."""
 
+from importlib import import_module
 from typing import Any, Final
 
+import factory
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import F, Q
 
 from edx_exams.apps.core import collations
@@ -12,6 +14,8 @@ from edx_exams.apps.core.models import CourseExamConfiguration, CourseStaffRole,
 from tests.factories import COURSE_ID, ConfigurationFactory, CourseStaffRoleFactory, ExamFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
+
+migration: Final[Any] = import_module("edx_exams.apps.core.migrations.0006_ours_identity_columns")
 
 #: Names of columns that say which person, course, content, role, vendor or client is meant, wherever they stand.
 IDENTIFYING: Final = frozenset(
@@ -40,6 +44,28 @@ def test_every_column_that_identifies_is_exact() -> None:
                     found[f"{model._meta.db_table}.{column.name}"] = column.collation
     assert len(found) > 15
     assert set(found.values()) == {collations.EXACT}, found
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite compares to the letter by itself")
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_makes_columns_exact_whatever_they_were() -> None:
+    """On tables of another collation than the ones that the test database has."""
+    before = collations.text_columns(connection, "core_user")[0]
+    for was in ("utf8mb4_general_ci", before.collation):
+        with connection.cursor() as cursor:
+            for table in migration.COLUMNS:
+                cursor.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET {was.partition('_')[0]} COLLATE {was}")
+            with pytest.raises(IntegrityError):
+                UserFactory.create_batch(2, username=factory.Iterator(["Strase", "strase"]))
+            User.objects.all().delete()
+            for statement in collations.compare_exactly(connection, migration.COLUMNS):
+                cursor.execute(statement)
+        test_every_column_that_identifies_is_exact()
+        test_what_some_collation_takes_for_the_same_is_told_apart()
+        User.objects.all().delete()
+        CourseExamConfiguration.objects.all().delete()
+        Exam.objects.all().delete()
+        Exam.history.all().delete()
 
 
 def test_what_some_collation_takes_for_the_same_is_told_apart() -> None:
