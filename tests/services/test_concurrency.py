@@ -7,6 +7,7 @@ round. ``EXAMS_TEST_ROUNDS`` says how many rounds (20), ``EXAMS_TEST_BULK_ROUNDS
 """
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -362,14 +363,33 @@ def _start_and_submit(attempts: list[Attempt]) -> list[Call]:
 
 @scenario
 def rows_of_one_exam_begun_at_once(course: Course) -> list[str]:
-    """The earlier service left two rows of one exam, and two active exams of one content; MySQL lets it."""
-    older, exam = course.exam("older"), course.exam()
-    rows = ExamRow.objects.using(alias(course))
-    is_sqlite = course.service.database.is_sqlite  # there one at most is active
-    rows.filter(pk=older.id).update(content_id=exam.content_id, is_active=not is_sqlite)
-    learner = course.learner()
-    answers = course.at_once(10 * [create(learner, row, start=True) for row in (older, exam)])
-    return unexpected(answers, {200: 1, 400: 19})
+    """The earlier service left two rows of one exam, and two active exams of one content where the database let it."""
+    older = course.exam("older")
+    learners = [course.learner() for _ in range(2)]
+    waiting = course.attempt(older, learners[1])
+    exam = course.exam()
+    row = ExamRow.objects.using(alias(course)).filter(pk=older.id)
+    row.update(content_id=exam.content_id, is_active=not course.service.database.is_sqlite)
+    answers = course.at_once(10 * [create(learners[0], any_row, start=True) for any_row in (older, exam)])
+    starts = [act(learners[1], waiting, "start"), create(learners[1], exam, start=True)]
+    others = course.at_once(10 * starts)
+    row.update(content_id=older.content_id, is_active=False)
+    return unexpected(answers, {200: 1, 400: 19}) + unexpected(others, {200: 1, 400: 19})
+
+
+@scenario
+def older_tokens_and_the_one_that_took_rights_away(course: Course) -> list[str]:
+    person = course.learner()
+    now = int(time.time())
+    path = f"exams/course_id/{course.id}"
+    before, after = (
+        Call("GET", path, headers=person.authorization("RS512", administrator=is_staff, iat=now - age))
+        for is_staff, age in ((True, 60), (False, 30))
+    )
+    course.service.expect(before, 200)
+    answers = course.at_once(10 * [before, after])
+    findings = others_than(answers, {200, 403}) + unexpected(answers[1::2], {403: 10})
+    return findings + unexpected(course.at_once(20 * [before]), {403: 20})
 
 
 @pytest.fixture(scope="module")

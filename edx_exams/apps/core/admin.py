@@ -64,8 +64,11 @@ class UserAdmin(BoundedSearchAdmin, KeptRowsAdmin, DjangoUserAdmin):
 
     @override
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        # A token from before does not undo it.
+        if "username" in form.changed_data:
+            obj.renamed_at = timezone.now()
         if form.changed_data:
-            obj.told_at = timezone.now()  # a token from before does not undo it
+            obj.told_at = timezone.now()
         super().save_model(request, obj, form, change)
 
     @override
