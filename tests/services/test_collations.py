@@ -69,7 +69,7 @@ class _Run:
             )
 
     def result(self) -> tuple[int, str]:
-        """Return the exit code, and what pytest said."""
+        """Return the exit code and the output of pytest."""
         return self.process.wait(), self._log.read_text(errors="replace")
 
 
