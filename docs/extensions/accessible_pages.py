@@ -17,6 +17,8 @@ _COMPLETIONS: Final = (
     # Of two landmarks of a kind each has a name.
     (re.compile(r'<aside class="sidebar-drawer">'), r'<aside class="sidebar-drawer" aria-label="All pages">'),
     (re.compile(r'<aside class="toc-drawer([^"]*)">'), r'<aside class="toc-drawer\1" aria-label="This page">'),
+    # A page has a title of its own.
+    (re.compile(r'(?<!</h1>\n)<div id="search-results">'), r'<h1>Search</h1>\n<div id="search-results">'),
     # What scrolls sideways can be scrolled by keyboard.
     (re.compile(r"<pre>"), r'<pre tabindex="0">'),
     (
