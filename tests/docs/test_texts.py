@@ -40,3 +40,13 @@ def test_consumers_have_one_group_in_all_texts() -> None:
         for group in re.findall(r"access-role-lifecycle -g ([\w-]+)", file.read_text(encoding="utf-8"))
     }
     assert groups == {"edx-exams"}
+
+
+def test_each_file_that_a_text_of_the_repository_links_is_there() -> None:
+    links = {
+        (file.name, link)
+        for file in (*ROOT.glob("*.rst"), ROOT / "sandbox" / "README.rst", ROOT / "tests" / "README.rst")
+        for link in re.findall(r"<([\w./-]+)>`_", re.sub(r"\s+", " ", file.read_text(encoding="utf-8")))
+    }
+    assert len(links) > 10
+    assert sorted((name, link) for name, link in links if not (ROOT / link).exists()) == []
