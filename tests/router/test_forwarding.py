@@ -215,6 +215,19 @@ def test_content_ids_reach_the_legacy_service_intact(
     assert parse_qsl(lms.request.query, strict_parsing=True) == query
 
 
+def test_a_course_that_loses_its_provider_strands_nobody_in_the_middle_of_an_exam(
+    lms: LegacyLms, as_learner: APIClient, learner: User
+) -> None:
+    lms.behave = answers(200, {"exam": {}})
+    here = running_attempt(ExamFactory.create(content_id=CONTENT_ID), learner)
+    assert as_learner.get(EXAM).json()["exam"]["attempt"]["attempt_id"] == here.pk
+    assert not lms.connections
+
+    other = EXAM.replace("midterm", "another").replace(CONTENT_ID, f"{CONTENT_ID}-2")
+    assert as_learner.get(other).json() == {"exam": {}}
+    assert len(lms.asked) == 1
+
+
 def test_our_own_permissions_come_first(lms: LegacyLms, as_learner: APIClient) -> None:
     nobody = APIClient()
     for path in (EXAMS, EXAM, PROVIDER, ONBOARDING, LATEST):
