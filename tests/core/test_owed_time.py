@@ -1,7 +1,7 @@
 """The clock under everything that may happen to it: nothing a course does shortens an attempt, nothing is lost."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -31,14 +31,16 @@ class Sitting:
         self.attempt = ExamAttempt(exam=self.exam, status="started", start_time=NOON)
         minutes = clock.entitled(self.exam, self.allowance, NOON)
         clock.change_clock(self.attempt, NOON, allowed_time_limit_mins=minutes)
+        #: The due date, and each that it has had since a running pause began.
+        self.due_dates = [self.exam.due_date]
 
     def _moment(self, minutes: int | None) -> datetime | None:
         return None if minutes is None else NOON + minutes * MINUTE
 
     @property
     def end(self) -> datetime:
-        """The end of the time, as if a running pause had not been."""
-        end = clock.deadline(self.attempt, self.attempt.paused_at or self.now)
+        """The end of the time, a running pause included."""
+        end = clock.deadline(self.attempt, self.now)
         assert end
         return end
 
@@ -48,7 +50,10 @@ class Sitting:
         assert self.attempt.allowed_time_limit_mins is not None
         base = max(self.exam.time_limit_mins + self.allowance.extra_time_mins, self.attempt.allowed_time_limit_mins)
         end = NOON + (base + self.attempt.extra_time_mins) * MINUTE + timedelta(seconds=self.attempt.paused_seconds)
-        return min(end, self.exam.due_date) if self.exam.due_date else end
+        if self.attempt.paused_at:
+            end += self.now - self.attempt.paused_at
+        bounds = [due_date for due_date in self.due_dates if due_date is not None]
+        return min(end, max(bounds)) if len(bounds) == len(self.due_dates) else end
 
     def grant(self, minutes: int) -> None:
         self.allowance.extra_time_mins = minutes
@@ -60,6 +65,7 @@ class Sitting:
 
     def due(self, minutes: int | None) -> None:
         self.exam.due_date = self._moment(minutes)
+        self.due_dates = [*(self.due_dates if self.attempt.paused_at else []), self.exam.due_date]
         clock.give_what_is_owed(self.attempt, self.allowance, self.now)
 
     def pause(self, _: int) -> None:
@@ -68,6 +74,7 @@ class Sitting:
 
     def resume(self, _: int) -> None:
         clock.end_pause(self.attempt, self.now)
+        self.due_dates = self.due_dates[-1:]
 
     def tool(self, minutes: int) -> None:
         clock.change_clock(self.attempt, self.now, extra_time_mins=max(minutes, self.attempt.extra_time_mins))
@@ -133,6 +140,46 @@ def test_a_later_due_date_gives_back_what_the_earlier_one_took(due: int, pause: 
         one.resume(0)
     sitting.due(due + later)
     assert sitting.end == never_bounded.end
+
+
+@given(
+    due=st.none() | st.integers(1, 150),
+    earlier=st.integers(-30, 150),
+    first=st.integers(0, 90),
+    then=st.integers(0, 90),
+)
+def test_a_due_date_that_is_changed_in_a_pause_takes_nothing_away(
+    due: int | None, earlier: int, first: int, then: int
+) -> None:
+    changed, unchanged = Sitting(due), Sitting(due)
+    for one in (changed, unchanged):
+        one.pause(0)
+        one.wait(first)
+        if one is changed:
+            one.due(earlier)
+        one.wait(then)
+    assert clock.is_out_of_time(changed.attempt, changed.now) <= clock.is_out_of_time(unchanged.attempt, unchanged.now)
+    for one in (changed, unchanged):
+        one.resume(0)
+    assert changed.end >= unchanged.end
+
+
+def test_the_time_shown_in_a_pause_is_the_time_there_is_after_it() -> None:
+    sitting = Sitting(due=65)
+    sitting.pause(0)
+    sitting.wait(20)
+    shown = clock.seconds_remaining(sitting.attempt, sitting.now)
+    sitting.resume(0)
+    assert shown == clock.seconds_remaining(sitting.attempt, sitting.now) == 55 * 60
+
+
+def test_no_date_of_an_old_row_is_too_late_to_be_computed_with() -> None:
+    sitting = Sitting(due=None)
+    sitting.attempt.start_time = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    assert clock.seconds_remaining(sitting.attempt, NOON) > 0
+    sitting.pause(0)
+    sitting.grant(30)
+    assert not clock.is_out_of_time(sitting.attempt, NOON)
 
 
 def test_operators_may_let_pauses_reach_past_the_due_date(settings: Settings) -> None:

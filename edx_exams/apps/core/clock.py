@@ -5,7 +5,7 @@ Pure functions of rows and a moment. Each rule of time stands here, once; whoeve
 """
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from edx_exams.apps.core.statuses import ExamAttemptStatus
 MIN_TIME_REMAINING: Final = 1.0
 
 _MINUTE: Final = timedelta(minutes=1)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 #: Minutes that count of any attempt: limit, allowance and the tool's minutes at their largest. Old rows may hold more,
 #: and with those a computed date would be none that Python or a database knows.
 _MAX_ATTEMPT_MINUTES: Final = 3 * MAX_MINUTES
@@ -99,12 +100,12 @@ def deadline(attempt: ExamAttempt, now: datetime) -> datetime | None:
     """
     Return the moment at which the learner's time ends; None for an attempt without start or limit.
 
-    :param now: aware; a running pause moves the deadline on with it
+    :param now: aware; a running pause moves the deadline on with it, as far as the pause will be given back
     """
-    end = _end(attempt)
+    end = _unbounded_end(attempt)
     if end and attempt.paused_at is not None:
-        end += max(now - attempt.paused_at, timedelta(0))
-    return end
+        end = _later(end, max(now - attempt.paused_at, timedelta(0)))
+    return _bounded(attempt, end)
 
 
 def seconds_remaining(attempt: ExamAttempt, now: datetime) -> float:
@@ -113,17 +114,24 @@ def seconds_remaining(attempt: ExamAttempt, now: datetime) -> float:
     return max((end - now).total_seconds(), 0.0) if end else 0.0
 
 
-def _end(attempt: ExamAttempt) -> datetime | None:
-    """Return the end without a running pause."""
-    end = _unbounded_end(attempt)
+def _bounded(attempt: ExamAttempt, end: datetime | None) -> datetime | None:
     return min(end, attempt.latest_end) if end and attempt.latest_end else end
 
 
 def _unbounded_end(attempt: ExamAttempt) -> datetime | None:
+    """Return the end without a running pause, whatever bounds it."""
     if attempt.start_time is None or attempt.allowed_time_limit_mins is None:
         return None
     minutes = min(attempt.allowed_time_limit_mins + attempt.extra_time_mins, _MAX_ATTEMPT_MINUTES)
-    return attempt.start_time + timedelta(minutes=minutes, seconds=attempt.paused_seconds)
+    return _later(attempt.start_time, timedelta(minutes=minutes, seconds=attempt.paused_seconds))
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """Return a later moment; the last one there is where an old row's date is so far ahead that there is none."""
+    try:
+        return moment + by
+    except OverflowError:
+        return _LAST_MOMENT
 
 
 # What moves it
@@ -134,19 +142,25 @@ def change_clock(attempt: ExamAttempt, now: datetime, **fields: Any) -> list[str
     Set fields that an attempt's end is computed from, in memory, and what follows from them.
 
     The end is moved past the due date by none of them, unless the settings say that pauses and the tool's minutes
-    extend it. Where it was later already, because the due date has been moved forward, it stays.
+    extend it. Where it was later already, because the due date has been moved forward, it stays. How far a pause
+    moves the end is settled when it begins: a due date that is moved forward meanwhile takes nothing away.
 
     :param now: moment of the change
     :param fields: new values of `allowed_time_limit_mins`, `extra_time_mins`, `paused_at`, `paused_seconds`
     :returns: names of the fields whose values have changed
     """
     before = {name: getattr(attempt, name) for name in (*fields, "latest_end", "end_moved_at")}
-    was = _end(attempt)
+    was_paused = attempt.paused_at is not None
+    was = deadline(attempt, now)
+    as_clients_know_it = _bounded(attempt, _unbounded_end(attempt))
     for name, value in fields.items():
         setattr(attempt, name, value)
-    attempt.latest_end = _latest_end(attempt, was)
-    end = _end(attempt)
-    if attempt.is_in_progress and end and was and end > was:
+    if not (was_paused and attempt.paused_at is not None):
+        attempt.latest_end = _latest_end(attempt, was)
+    elif attempt.latest_end is not None:
+        attempt.latest_end = _later_bound(attempt, attempt.latest_end)
+    end = _bounded(attempt, _unbounded_end(attempt))
+    if attempt.is_in_progress and end and as_clients_know_it and end > as_clients_know_it:
         attempt.end_moved_at = now
     return [name for name, value in before.items() if getattr(attempt, name) != value]
 
@@ -155,13 +169,19 @@ def _latest_end(attempt: ExamAttempt, was: datetime | None) -> datetime | None:
     """
     Return the moment past which the attempt's end does not go: the due date, or its end until now if that is later.
 
-    :returns: None where the end does not come up to it, or nothing bounds it
+    :returns: None where nothing bounds it, or its end does not come up to it and no pause moves it there
     """
     due_date, end = _bounding_due_date(attempt), _unbounded_end(attempt)
     if due_date is None or end is None:
         return None
     bound = max(due_date, was) if was else due_date
-    return bound if end > bound else None
+    return bound if end > bound or attempt.paused_at is not None else None
+
+
+def _later_bound(attempt: ExamAttempt, bound: datetime) -> datetime | None:
+    """Return the bound of a pause that is running, moved to a due date that is later than it; None for no bound."""
+    due_date = _bounding_due_date(attempt)
+    return max(bound, due_date) if due_date else None
 
 
 def _bounding_due_date(attempt: ExamAttempt) -> datetime | None:
@@ -187,15 +207,13 @@ def pause_deadline(attempt: ExamAttempt, paused_at: datetime) -> datetime:
     """
     Return the moment at which a pause ends by itself, and the attempt with it: no tool may block a learner for ever.
 
-    After `LTI_MAX_PAUSE_MINUTES`, or at the due date; past that only for the minutes that the attempt had anyway.
+    After `LTI_MAX_PAUSE_MINUTES`, or at the due date that it had when it was paused; past that only for the minutes
+    that the attempt had anyway.
 
     :param paused_at: when the pause began
     """
-    end = paused_at + timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)
-    due_date = _bounding_due_date(attempt)
-    if due_date is None:
-        return end
-    return min(end, max(due_date, _end(attempt) or due_date))
+    end = _later(paused_at, timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES))
+    return min(end, attempt.latest_end) if attempt.latest_end else end
 
 
 def has_outdated_client(attempt: ExamAttempt, now: datetime) -> bool:
@@ -255,7 +273,7 @@ def may_have_run_out(now: datetime) -> Q:
 def may_be_paused_too_long(now: datetime) -> Q:
     """Condition on attempts that finds each paused one that `is_out_of_time` may be true of."""
     return Q(
-        Q(paused_at__lte=now - timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)) | Q(exam__due_date__lte=now),
+        Q(paused_at__lte=now - timedelta(minutes=settings.LTI_MAX_PAUSE_MINUTES)) | Q(latest_end__lte=now),
         status__in=sorted(ExamAttemptStatus.in_progress_statuses),
         paused_at__isnull=False,
     )
