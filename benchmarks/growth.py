@@ -1,5 +1,5 @@
 """
-What grows with a platform's years: ``python -m benchmarks.growth [--attempts 2000 20000 200000]``.
+Growth over the years of a platform: ``python -m benchmarks.growth [--attempts 2000 20000 200000]``.
 
 For each size a database of its own on one MariaDB, whose largest exam has all attempts (200,000 at most), and the
 service under gunicorn with two workers. Each request is made by itself, one after the other; the table has the medians,
