@@ -86,6 +86,12 @@ def test_creating_starts_the_clock_where_asked_to(start_clock: Any, as_learner: 
     assert attempt.start_time
 
 
+@pytest.mark.parametrize("start_clock", ["yes", "1", 1, 1.0, "on", None])
+def test_what_is_neither_true_nor_false_starts_nothing(start_clock: Any, as_learner: APIClient) -> None:
+    assert_refused(create(as_learner, ExamFactory.create(), start_clock=start_clock), 400)
+    assert not ExamAttempt.objects.exists()
+
+
 @pytest.mark.parametrize("start_clock", ["false", False])
 def test_creating_leaves_the_clock_alone_where_asked_to(start_clock: Any, as_learner: APIClient) -> None:
     create(as_learner, ExamFactory.create(), start_clock=start_clock)

@@ -284,6 +284,13 @@ def test_content_named_twice_is_refused_and_the_second_one_is_named(
     assert said["detail"].startswith("item 2 content_id: ")
 
 
+def test_content_named_by_two_of_its_keys_is_named_twice(as_course_team: APIClient, unchanged: Unchanged) -> None:
+    old = "i4x://Acme/BIO101/sequential/midterm"
+    with unchanged():
+        said = assert_refused(push(as_course_team, exam_item(), exam_item(content_id=old)), 400, errors=True)
+    assert said["detail"].startswith("item 2 content_id: ")
+
+
 def test_one_bad_item_among_good_ones_changes_nothing(as_course_team: APIClient, unchanged: Unchanged) -> None:
     exam = ExamFactory.create()
     good = exam_item(content_id=exam.content_id, exam_name="Renamed", exam_type="practice")

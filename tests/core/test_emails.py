@@ -131,6 +131,10 @@ class TestContents:
         assert 'href="mailto:help@example.com"' in html_of(message)
         assert "help@example.com" in message.body
 
+    def test_an_address_adds_no_recipient_to_the_letter(self, proctored: ExamAttempt) -> None:
+        ConfigurationFactory.create(escalation_email="a?cc=evil%40example.com&b@example.org")
+        assert 'href="mailto:a%3Fcc%3Devil%2540example.com%26b@example.org"' in html_of(compose(proctored, "verified"))
+
     @pytest.mark.parametrize("has_configuration", [True, False])
     def test_or_the_platforms_support_page(self, has_configuration: bool, proctored: ExamAttempt) -> None:
         if has_configuration:

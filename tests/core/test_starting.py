@@ -11,6 +11,7 @@ from edx_exams.apps.core.exceptions import (
     ExamAttemptOnPastDueExam,
     ExamDoesNotExist,
     ExamIllegalStatusTransition,
+    ExamRetired,
     LearnerDoesNotExist,
 )
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -234,7 +235,7 @@ class TestTimeAllowed:
 def test_what_has_not_begun_cannot_begin_on_a_retired_instance(learner: User) -> None:
     attempt = make_attempt(user=learner)
     Exam.objects.filter(pk=attempt.exam_id).update(is_active=False)
-    with pytest.raises(ExamDoesNotExist):
+    with pytest.raises(ExamRetired, match="open it again"):
         act_as_learner(reloaded(attempt), LearnerAction.START, learner=learner)
     assert reloaded(attempt).start_time is None
 

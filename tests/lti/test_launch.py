@@ -282,6 +282,15 @@ def test_without_a_usable_tool_nothing_changes(
     assert status(attempt) == "created"
 
 
+def test_nobody_is_set_up_for_an_exam_that_was_replaced(
+    browser: Browser, attempt: ExamAttempt, exam: Exam, vendor: Vendor
+) -> None:
+    Exam.objects.filter(pk=exam.pk).update(is_active=False)
+    refusal = browser.follow(f"/lti/start_proctoring/{attempt.pk}")
+    assert (refusal.status_code, status(attempt)) == (400, "created")
+    assert "open it again" in refusal.json()["detail"]
+
+
 def test_a_browser_gets_its_refusal_as_a_page_and_others_as_json(browser: Browser) -> None:
     page = browser.follow("/lti/start_proctoring/987654", Accept="text/html,*/*")
     assert page["Content-Type"].startswith("text/html")

@@ -2,6 +2,7 @@
 
 from html import unescape
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -53,7 +54,7 @@ def _contact(course_id: str) -> dict[str, str]:
     configuration = CourseExamConfiguration.objects.filter(course_id=course_id).first()
     if configuration and configuration.escalation_email:
         address = configuration.escalation_email
-        return {"contact_url": f"mailto:{address}", "contact_url_text": address}
+        return {"contact_url": f"mailto:{quote(address, safe='@')}", "contact_url_text": address}
     url = f"{settings.LMS_ROOT_URL}/support/contact_us"
     return {"contact_url": url, "contact_url_text": url}
 

@@ -34,6 +34,13 @@ class ExamDoesNotExist(ExamBaseException):
         super().__init__(f"There is no active exam {exam_id}.")
 
 
+class ExamRetired(ExamBaseException):
+    """The exam of an attempt that has not begun was replaced or removed."""
+
+    def __init__(self) -> None:
+        super().__init__("This exam was changed since you opened it. Please open it again in your course.")
+
+
 class ExamIsActiveAlready(ExamBaseException):
     """Another exam of the same content is active."""
 

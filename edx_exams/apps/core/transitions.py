@@ -18,7 +18,9 @@ from edx_exams.apps.core.exceptions import (
     ExamAttemptAlreadyExists,
     ExamAttemptDoesNotExist,
     ExamAttemptOnPastDueExam,
+    ExamDoesNotExist,
     ExamIllegalStatusTransition,
+    ExamRetired,
 )
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.instance_attempts import attempts_in_the_way, has_begun, is_same_instance
@@ -173,10 +175,13 @@ def _set_clock(attempt: ExamAttempt, now: datetime) -> list[str]:
     Let the clock of a locked attempt run for the first time, for what its learner is owed now.
 
     :returns: the fields that have changed
-    :raises ExamDoesNotExist: the exam has been retired: what has not begun there begins on the active instance
+    :raises ExamRetired: the exam has been retired: what has not begun there begins on the active instance
     :raises ExamAttemptOnPastDueExam: less than a minute is left until the due date
     """
-    attempt.exam = exam_for_start(attempt.exam_id)
+    try:
+        attempt.exam = exam_for_start(attempt.exam_id)
+    except ExamDoesNotExist:
+        raise ExamRetired from None
     if clock.is_too_late_to_start(attempt.exam, now):
         message = (
             f"Less than a minute is left until the due date of “{attempt.exam.exam_name}”: it can no longer be started."

@@ -75,6 +75,18 @@ class IdentifierField(TextField):
         return text
 
 
+class FlagField(serializers.BooleanField):
+    """True or false, as JSON has them, or as the words. A `yes` or a `1` is refused, not taken for one of them."""
+
+    @override
+    def to_internal_value(self, data: Any) -> bool:
+        if isinstance(data, str) and data.lower() in {"true", "false"}:
+            return data.lower() == "true"
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": MAX_MINUTES})
 class MinutesField(serializers.DecimalField):
     """Minutes. Fractions are rounded up: nobody gets less than was meant."""
@@ -98,9 +110,10 @@ class ExamListSerializer(serializers.ListSerializer[Any]):
         seen: set[str] = set()
         errors: dict[int, dict[str, Any]] = {}
         for number, item in enumerate(attrs):
-            if item["content_id"] in seen:
+            content = opaque_keys.in_course(item["content_id"], self.context["course_id"])
+            if content in seen:
                 errors[number] = {"content_id": ["This content stands twice in the list."]}
-            seen.add(item["content_id"])
+            seen.add(content)
         if errors:
             raise serializers.ValidationError(errors)  # type: ignore[arg-type]  # keyed by place, as DRF keys them
         return attrs
@@ -121,8 +134,8 @@ class ExamSerializer(Data):
             "invalid_choice": f"Not an exam type. There are: {', '.join(n for n, _ in EXAM_TYPE_CHOICES)}."
         },
     )
-    hide_after_due = serializers.BooleanField()
-    is_active = serializers.BooleanField()
+    hide_after_due = FlagField()
+    is_active = FlagField()
 
     class Meta:
         list_serializer_class = ExamListSerializer
@@ -168,7 +181,7 @@ class CreateAttemptSerializer(Data):
     """A request for a new attempt."""
 
     exam_id = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER)
-    start_clock = serializers.BooleanField(required=False, default=False)
+    start_clock = FlagField(required=False, default=False)
 
 
 class AttemptActionSerializer(Data):
