@@ -15,7 +15,7 @@ from edx_exams.apps.core.api import (
     reset_and_recreate,
     reset_attempts_of,
 )
-from edx_exams.apps.core.exceptions import ContentAccessDenied, ExamAttemptAlreadyExists, ExamDoesNotExist
+from edx_exams.apps.core.exceptions import ContentAccessDenied, ExamAttemptAlreadyExists, ExamDoesNotExist, ExamRetired
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.transition_rules import LearnerAction
 from tests.conftest import CountStatements
@@ -85,7 +85,7 @@ def test_beside_a_newer_active_row_an_active_one_counts_as_retired(kind: str, le
     with pytest.raises(ExamDoesNotExist):
         create_exam_attempt(older.pk, learner.pk)
     waiting = OldAttemptFactory.create(exam=older, user=learner)
-    with pytest.raises(ExamDoesNotExist):
+    with pytest.raises(ExamRetired):
         act_as_learner(waiting, LearnerAction.START, learner=learner)
     create_exam_attempt(newer.pk, learner.pk, start_clock=True)
 
