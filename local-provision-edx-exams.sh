@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: AGPL-3.0-only
 # Sets up a service that runs on this host (make migrate, then manage.py runserver 18740) beside a running devstack: the superuser
 # here, the worker account and the OAuth2 clients in the LMS. May be run again.
 set -eu

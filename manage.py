@@ -1,4 +1,5 @@
 #!/usr/bin/env python
+# SPDX-License-Identifier: AGPL-3.0-only
 """Django's command line for this service, with the local settings unless DJANGO_SETTINGS_MODULE says otherwise."""
 
 import os

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: AGPL-3.0-only
 # Sets the service up beside a running devstack: containers, database, superuser, and what the LMS must know. May be run again.
 set -eu
 cd "$(dirname "$0")"

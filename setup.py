@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The package edx_exams: the service without its sandbox and tests."""
 
 import re

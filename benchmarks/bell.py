@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The bell, and everybody at once again: ``python -m benchmarks.bell [--learners 500]``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A MariaDB of a benchmark's own, on this machine."""
 
 import tempfile

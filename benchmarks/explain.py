@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The plans of the statements that are made most: ``python -m benchmarks.explain [--attempts 200000]``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Growth over the years of a platform: ``python -m benchmarks.growth [--attempts 2000 20000 200000]``.
 

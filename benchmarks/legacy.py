@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The cost of an LMS that misbehaves: ``python -m benchmarks.legacy``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The memory of a worker: ``python -m benchmarks.memory [--requests 100000]``.
 

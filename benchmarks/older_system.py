@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 An older exam system that answers at once and keeps connections open: ``python -m benchmarks.older_system PORT``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A profile of the time of a request: ``python -m benchmarks.profile latest [--requests 500] [--sort tottime]``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The speed at which a backlog leaves the outbox: ``python -m benchmarks.relay [--courses 500] [--events 20]``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The cost of an exam's requests: ``python -m benchmarks.requests [--rounds 100] [--exams 30] [--attempts 300]``.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fills a MariaDB with a platform's years: courses, exams, people, attempts with their history, reviews, allowances."""
 
 from collections.abc import Callable

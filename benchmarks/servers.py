@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Servers of a benchmark: gunicorn on loopback, and what its workers have cost."""
 
 import os

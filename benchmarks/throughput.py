@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Requests a second of each endpoint, as a ratio to the floor: ``python -m benchmarks.throughput`` (``make benchmark``).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Load by wrk (Debian), and what it measured."""
 
 import json

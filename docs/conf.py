@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Sphinx configuration. The service's own code is imported: the references are made of it, not written beside it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Command line of the installed service, with production's settings unless DJANGO_SETTINGS_MODULE says otherwise."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Look-up of host names with a time-out: the operating system's own function has none."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Configuration of gunicorn in a container: `gunicorn -c edx_exams/docker_gunicorn_configuration.py edx_exams.wsgi`."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """gunicorn's threaded worker, which loses no connection when it ends."""
 
 from typing import override

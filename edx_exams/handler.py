@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The way from the WSGI server into Django, for what must be looked at before Django reads a request.
 

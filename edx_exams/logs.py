@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Logging: a line a record on stdout, in the ecosystem's format or as JSON; no PII and no token in any."""
 
 import json

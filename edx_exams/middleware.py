@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Middleware for all requests, and the other libraries' middleware for those that need it.
 

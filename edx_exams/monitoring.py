@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`/metrics` for Prometheus: requests that every process counts, and backlogs that the database tells."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The message of a process that cannot start: one line that names the setting and the cause, and no traceback."""
 
 import sys

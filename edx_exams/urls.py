@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Everything that the service answers."""
 
 from auth_backends.urls import oauth2_urlpatterns

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 WSGI entry point. A server runs no system checks by itself, so this does: a misconfigured service does not start.
 

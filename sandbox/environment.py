@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Addresses and directories of the sandbox's servers: read from the environment once, by every process of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The servers' signing keys, made once per sandbox and kept in its ``keys`` directory.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """``python -m sandbox.prepare``: bring the database up to date and look after demo courses and tool, in one process."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Child processes that live and die together: started as a table says, their output prefixed by name, ended by pid."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The registration of the proctoring tool with the exam service: what a vendor and an operator tell each other once.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 ``python -m sandbox.run``: the exam service and a stand-in LMS on this computer, ended together by Ctrl-C.
 

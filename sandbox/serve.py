@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """``python -m sandbox.serve SETTINGS PORT``: a Django project with static files on loopback, a thread per request."""
 
 import os

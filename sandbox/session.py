@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One run of the sandbox: prepare, start all processes, say where to look, end them again."""
 
 from __future__ import annotations

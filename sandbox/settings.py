@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the exam service in the sandbox: the local ones, with the sandbox LMS as its platform, and its tool."""
 
 from edx_exams.settings.local import *  # noqa: F403

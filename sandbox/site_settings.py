@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings that the sandbox's own sites share: small Django projects without models."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fixtures of all fast tests: people, what they send, and counting what the database is asked."""
 
 from collections.abc import Callable, Iterator

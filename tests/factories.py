@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Things as tests need them: one factory a model, and attempts that have walked their real life."""
 
 from datetime import datetime, timedelta

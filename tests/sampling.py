@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The quick run of the suite: some rows of each table, and few examples of each property.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A mail server on loopback: as slow, picky or dead as a test wants it."""
 
 import socketserver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The configuration that gunicorn reads in a container."""
 
 import runpy

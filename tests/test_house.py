@@ -1,6 +1,8 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The house rules that a tool can see: names, texts and docstrings."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -50,6 +52,11 @@ REPLACED_TEXTS: Final = (
     "signing in takes a page of its own",
     "nothing has changed where",
 )
+#: The line that each source file begins with, after `#!` where there is one.
+LICENSE: Final = "SPDX-License-Identifier: AGPL-3.0-only"
+SOURCE_SUFFIXES: Final = frozenset({".py", ".js", ".jsx", ".mjs", ".css", ".sh"})
+#: Directories of what is built, installed, or shown to readers as an example.
+NOT_OURS: Final = frozenset({"node_modules", "_build", "build", "dist", "var", "assets", "htmlcov", "how-tos"})
 QUESTION_WORDS: Final = re.compile(r"(What|Whether|Who|Whom|How|Where|When|Which|Why)\b")
 
 
@@ -150,3 +157,22 @@ def test_docstrings_begin_with_a_verb_or_the_name_of_the_thing() -> None:
         if QUESTION_WORDS.match(text)
     ]
     assert questions == []
+
+
+def source_files() -> Iterator[Path]:
+    """Each file of code, whatever its language. An empty one holds nothing to license."""
+    for directory, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if name not in NOT_OURS and not name.startswith(".")]
+        for name in files:
+            file = Path(directory, name)
+            if file.suffix in SOURCE_SUFFIXES and name != "private.py" and file.stat().st_size:
+                yield file
+
+
+def test_each_source_file_names_its_license() -> None:
+    unnamed = []
+    for file in source_files():
+        with file.open(encoding="utf-8") as text:
+            if LICENSE not in text.readline() + text.readline():
+                unnamed.append(str(file.relative_to(ROOT)))
+    assert sorted(unnamed) == []

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`/metrics`: off by default; what is counted, and what the database tells."""
 
 import json

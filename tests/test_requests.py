@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Requests as they come in from the WSGI server: charsets, sizes, chunks; and headers that all answers carry."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Each settings module, with the environment and an operator's file; and settings that must not start."""
 
 import importlib

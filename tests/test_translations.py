@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Texts for people are marked for translation, and pages are written from right to left where the language is."""
 
 import re

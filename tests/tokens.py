@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 JSON Web Tokens as the LMS issues them, for every test that speaks to the API.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Every path that the service answers, read from its URL configuration: for tests that a new path cannot escape."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the floor: the service's database, its user model, and no middleware at all."""
 
 import os

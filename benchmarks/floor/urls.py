@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One view: verify the token, ask the database once by an index, answer JSON."""
 
 import os

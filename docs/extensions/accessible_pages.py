@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Completes what Sphinx and its theme leave out of the pages for people who use a keyboard or a screen reader.
 

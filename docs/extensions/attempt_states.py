@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Draws an attempt's states from the rules' own tables, each time the documentation is built.
 

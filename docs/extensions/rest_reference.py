@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Writes the REST reference from the service's own OpenAPI document, each time the documentation is built.
 

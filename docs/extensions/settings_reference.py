@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Compares reference/settings.rst with the settings that the service defines.
 

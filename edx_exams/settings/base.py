@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings that every environment shares. Each setting of ours is explained in docs/reference/settings.rst."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Values for a developer's machine, where a deployment has secrets and servers of its own.
 

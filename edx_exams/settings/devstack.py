@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Open edX's development containers: MySQL, Kafka and the LMS as devstack names them."""
 
 import os

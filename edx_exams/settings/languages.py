@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The languages of the service's texts: English, and whatever translations are beside the code."""
 
 from collections.abc import Sequence

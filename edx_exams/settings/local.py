@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A developer's machine: SQLite, an LMS on localhost:18000. An untracked `private.py` beside it has the last word."""
 
 import os

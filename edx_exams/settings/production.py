@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A deployment: what the YAML file named by `EDX_EXAMS_CFG` says, on top of base.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The test suite: SQLite in memory, cheap passwords, e-mail kept in memory."""
 
 from edx_exams.settings import development

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The file of a deployment's settings: how it is read, and what becomes of each of its names."""
 
 from collections.abc import Mapping

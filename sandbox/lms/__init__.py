@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The platform as the exam service sees it, in small: the LMS, Studio, the learning MFE and the instructors' dashboard.
 

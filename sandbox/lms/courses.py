@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Courses of the sandbox LMS, as `courses.toml` has them: outlines, and what stands in the sections."""
 
 import tomllib

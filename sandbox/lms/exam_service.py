@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Calls from the LMS to the exam service, server to server."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Headers of every page of the sandbox LMS."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The LMS as an OAuth2 provider: access tokens for the exam service itself, and single sign-on for its admin.
 

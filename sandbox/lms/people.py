@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The people who can sign in to the sandbox."""
 
 from dataclasses import dataclass

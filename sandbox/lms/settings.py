@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the sandbox LMS: templates, static files and signed cookies; no database."""
 
 from pathlib import Path

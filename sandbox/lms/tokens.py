@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The two kinds of token at the border between LMS and exam service, from the LMS's side.
 

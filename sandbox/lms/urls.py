@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Addresses of the sandbox LMS. Course ids and usage keys hold no slash here, so each is one path segment."""
 
 from django.urls import path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages of the sandbox LMS. Each is a frame with a few facts in it; its script asks the exam service for the rest."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Headers of every page of the proctoring tool."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The tool's half of LTI 1.3 Proctoring Services, on pylti1p3.
 

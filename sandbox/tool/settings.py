@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the proctoring tool: templates, static files, and sessions in files; no models."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The tool's memory: one sitting per learner, exam and attempt, in a small SQLite file."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Addresses of the proctoring tool: LTI, the learner's way in and out, the proctors' console."""
 
 from django.urls import path

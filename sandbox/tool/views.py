@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages of the proctoring tool. The learner's open only in the browser that was launched; the console to everybody."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Every answer that a test of the API sees is held against the OpenAPI document."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fixtures of the API's tests: the whole content of the tables, and answers held against the OpenAPI document."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The contract's endpoints as data, and what every refusal has in common: for tests that go through all of them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`access_tokens`: may the caller see the exam's content now, and what the LMS gets to know of it."""
 
 from datetime import timedelta

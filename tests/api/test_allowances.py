@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`exams/course_id/…/allowances`: extra time for learners."""
 
 from datetime import timedelta

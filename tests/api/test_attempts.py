@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`exams/attempt…`: created, moved on, judged, reset."""
 
 from datetime import timedelta

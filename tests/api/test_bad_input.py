@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Bad input in every field of every body: JSON that says why it is refused, and no row changed."""
 
 import json

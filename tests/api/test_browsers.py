@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The needs of a page on another origin: cookies, a CSRF token and CORS, as the MFEs use them."""
 
 from typing import Any, Final

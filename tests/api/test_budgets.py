@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Budgets of SQL statements: those of each request, those of authentication and transactions included."""
 
 from collections.abc import Callable

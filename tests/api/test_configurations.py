@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`configs`, `providers` and `provider_settings`: who proctors a course's exams, who could, and whom to turn to."""
 
 from typing import Any, Final

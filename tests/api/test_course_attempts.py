@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`instructor_view/…/attempts`: the attempts of a course as its team reviews them."""
 
 import codecs

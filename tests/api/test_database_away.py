@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The database goes away in the middle of a request: 503 in JSON, nothing half done, and the next request works."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A developer's machine works at once with the LMS, the MFEs and the exam content of the platform's own environment."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`exams/course_id/…`: the exams of a course, as Studio pushes and reads them."""
 
 import uuid

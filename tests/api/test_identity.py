@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whose request it is: the LMS's token, in a header or in two cookies, and what is no such token."""
 
 import base64

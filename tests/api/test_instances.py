@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Stories of learners and course teams when an exam changes its type or provider, goes, and comes back."""
 
 from datetime import timedelta

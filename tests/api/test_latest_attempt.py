@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`exams/attempt/latest`: the attempt that the caller is working on."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`student/exam/attempt/…`: an exam as the learner who asks meets it; and onboarding, which we do not have."""
 
 from datetime import timedelta

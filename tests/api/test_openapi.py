@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The OpenAPI document: valid, whole, and enough to make a client from. Answers are held against it in every test."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages beside the API: health, pages for people, documentation, a login for test environments."""
 
 import re

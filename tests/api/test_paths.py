@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Spellings of paths that are accepted, and those that are refused."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Probes: what restarts a process, and what takes it out of the load balancer."""
 
 from typing import Any

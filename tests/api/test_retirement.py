@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`users/retire`: the platform's retirement pipeline alone may ask, by a token in the header."""
 
 from typing import Any, Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The permissions of every role, every endpoint, every method."""
 
 from collections.abc import Mapping

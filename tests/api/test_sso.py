@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Signing in with the platform: there, and what happens to those who come back with nothing good."""
 
 from collections.abc import Callable

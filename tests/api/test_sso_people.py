@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """People who sign in with the platform: found by the LMS's user id, with the rights of nobody else."""
 
 from collections.abc import Callable

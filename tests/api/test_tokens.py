@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Tokens that have been verified are remembered; what makes them invalid counts at once all the same."""
 
 import time

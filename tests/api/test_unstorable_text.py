@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Emoji, rare characters and halves of surrogate pairs at every door: refused in words, or kept."""
 
 import json

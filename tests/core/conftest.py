@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fixtures of the domain's tests: an attempt's history, the events owed, times that do not move."""
 
 from collections.abc import Callable, Iterator

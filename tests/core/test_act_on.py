@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whatever is asked of an attempt whose time is over: it is submitted first, and no refusal undoes that."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The admin: every page works and costs the same at any size; what is written there goes the way of every write."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Attempts in the admin: a status chosen by hand is reached as over the API, or by force; deleting one is a reset."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The writes that the admin allows: for each model, each page and each kind of person.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Writes in the admin that the domain refuses, or carries on as over the API."""
 
 from typing import Any

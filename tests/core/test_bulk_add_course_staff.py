@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py bulk_add_course_staff`: course teams from a CSV file."""
 
 from collections.abc import Callable

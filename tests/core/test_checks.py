@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings with which the service must not run: each is refused in one line that names the setting and the cause."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Columns that identify compare to the letter, and searches do not; what that takes is written for MySQL alone."""
 
 from importlib import import_module

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's settings for its exams: its provider, and the address that learners write to."""
 
 from collections.abc import Callable

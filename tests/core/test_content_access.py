@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """May this person see the exam's content now, and the token that tells the LMS so."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The attempts of a course as its team reviews them."""
 
 from collections.abc import Callable

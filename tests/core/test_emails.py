@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The e-mails that follow an attempt's outcome: who is owed one, and what it says."""
 
 import re

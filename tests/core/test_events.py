@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The events that an attempt's changes owe, in the outbox: with the change or not at all."""
 
 import uuid

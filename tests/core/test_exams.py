@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's exams: kept as its authors want them, looked up."""
 
 import uuid

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Several rows of one instance, as the earlier service left them: an attempt of one is the attempt of all."""
 
 from typing import Any, Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whatever a learner, a team and the clock do in whatever order: what always holds."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The schema, and the take-over of databases of the earlier service."""
 
 from importlib import import_module

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Log lines about a database that does not answer."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The clock under everything that may happen to it: nothing a course does shortens an attempt, nothing is lost."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The resolver of persons: every rule by which a name and an LMS user id become a person."""
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 # ruff: noqa: RUF001  (that they look alike is the point)
 """Names that any collation takes for the same are two people, two courses and two roles, always."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A prepared look-up finds what the ORM finds, with every value as the ORM reads it."""
 
 from collections.abc import Callable

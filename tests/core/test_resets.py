@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Resetting an attempt and beginning again."""
 
 from datetime import timedelta

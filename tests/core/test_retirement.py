@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Forgetting a person: no table names them afterwards, and nothing brings them back."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The members of a course's team."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Creating an attempt and starting its clock: what is refused, and how long the learner gets."""
 
 from datetime import timedelta

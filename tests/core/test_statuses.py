@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The table of transitions, whole, as the contract has it."""
 
 from collections.abc import Mapping

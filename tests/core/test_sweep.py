@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The sweep: what learners left running is submitted, in batches, by a command that ends politely."""
 
 import os

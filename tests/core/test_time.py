@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The clock of an attempt: what is left, when it is over, and what happens then."""
 
 from datetime import datetime, timedelta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One transaction, locks first, and again after a deadlock."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The settings' example, filled in as an operator does."""
 
 import json

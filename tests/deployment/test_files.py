@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Dockerfile, compose file, scripts, and the settings' example."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Code blocks of a documentation page, as a reader meets them."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The machine that the how-tos are followed on, and the people who use what they set up."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The operator at the editor: puts into the settings what the commands have printed, and what the platform gave."""
 
 import json

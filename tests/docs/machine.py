@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A machine to follow the how-tos on: the programs are real, in places of their own under one directory.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`systemctl` of a machine of the tests: starts and ends what the units name, without a service manager."""
 
 import os

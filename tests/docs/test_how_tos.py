@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Operators' how-tos, entered as they are written, on a clean directory with real servers."""
 
 import json

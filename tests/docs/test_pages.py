@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages of the documentation, and the API's own, for everybody: axe, narrow windows, light and dark."""
 
 from collections.abc import Iterator

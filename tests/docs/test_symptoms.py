@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The page of symptoms quotes what the service says: log lines, checks, alerts, metrics, settings."""
 
 import ast

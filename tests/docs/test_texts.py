@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Numbers and names that a text repeats from a file, held against that file."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One run of ``python -m sandbox.run`` in a directory and on ports of its own."""
 
 from __future__ import annotations

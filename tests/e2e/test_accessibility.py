@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages of sandbox and service for everybody: axe, narrow and zoomed windows, the keyboard alone."""
 
 from __future__ import annotations

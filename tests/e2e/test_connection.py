@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An exam without a connection: the paper stays, and what was decided offline is done when it can be."""
 
 from __future__ import annotations

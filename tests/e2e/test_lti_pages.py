@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The pages between platform and tool, in a vendor's frame: they show, they go on, and they have the right headers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Across origins: a proctored exam, with platform, service and tool each on its own."""
 
 from __future__ import annotations

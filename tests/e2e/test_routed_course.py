@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course of the older exam system, which the service passes on: without its router there is none."""
 
 from __future__ import annotations

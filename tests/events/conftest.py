@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fixtures of the event bus's tests."""
 
 from collections.abc import Iterator

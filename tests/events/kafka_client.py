@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Kafka's client as a consumer sees it, without a broker: a log, offsets, and whatever a broker may come up with."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An event bus in memory, which fails when it is told to."""
 
 from collections.abc import Callable

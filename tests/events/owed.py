@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Events that the outbox owes, put there as the write path does."""
 
 from typing import Any

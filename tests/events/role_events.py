@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Events of course roles, as the LMS makes them and as they are on the wire."""
 
 import zlib

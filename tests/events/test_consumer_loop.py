@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The consumer's loop: what is committed and when, what is waited for, how it ends."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A message is handled, stored as a failed event with its reason, or tried later. Real bytes, schemas over HTTP."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The sender of owed e-mails: each is sent, tried again, given up or cancelled, and the table says so."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Operators' settings of the event bus, and the ones that result."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Faults that recur many times a second are logged once a minute."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Course teams follow the platform's role events in the order in which they arrive, however often."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The details of outbox and e-mails in `/health/`."""
 
 from datetime import timedelta

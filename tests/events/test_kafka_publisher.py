@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Kafka: the relay sends what edx-event-bus-kafka would have sent, and keeps it until the broker has it."""
 
 import time

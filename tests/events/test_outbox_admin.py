@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The outbox in the admin."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The relay: every committed outcome reaches the bus, in the order of its course, through every fault."""
 
 import json

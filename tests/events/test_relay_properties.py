@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whatever fails, and whenever: nothing is lost, nothing is made up, and each course's order holds."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Fixtures of the instructor dashboard's tests: the API's own."""
 
 from tests.api.conftest import (  # noqa: F401  (fixtures)

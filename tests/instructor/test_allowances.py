@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Allowances in the dashboard: three types, for many people and exams at once, each row judged by itself."""
 
 from typing import Any, Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The LMS's CSRF cookie counts on the LMS's host, ours on our own."""
 
 from typing import Final

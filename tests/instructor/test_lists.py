@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Exams and attempts as the dashboard lists them, and the reset."""
 
 from typing import Any

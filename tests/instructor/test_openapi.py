@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The dashboard's part of the OpenAPI document."""
 
 from tests.api.conformance import document

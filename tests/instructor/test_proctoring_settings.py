@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's proctoring settings in the dashboard."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A certificate authority that is thrown away, for a vendor's web server with TLS."""
 
 import ssl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A vendor, an exam that it proctors, and a learner in front of a browser."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Queries for tests: an attempt as it is now, and its pending events."""
 
 from edx_exams.apps.core.api import get_attempt_to_change

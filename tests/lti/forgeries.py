@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Messages that a tool has not signed, for all that they say: nobody may take one."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A vendor's web server, over a real socket: it serves a key set, or misbehaves."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Browsers on the way to a tool and back, and their other tabs, which must go on working."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An attempt's clock in the hands of a proctoring tool: paused, resumed, extended, and never held for ever."""
 
 from datetime import UTC, datetime, timedelta

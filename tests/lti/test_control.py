@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The Assessment Control Service: what a tool may do with an attempt, and what becomes of it."""
 
 import json

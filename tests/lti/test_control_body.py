@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Bodies that a tool may send to the Assessment Control Service, field by field. No database."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The exam in a frame of ours, for tools without a browser extension; practice without a tool."""
 
 from __future__ import annotations

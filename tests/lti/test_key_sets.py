@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Tools' keys: fetched over real sockets, remembered, rotated; at no price for our own network or the vendor's."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Key sets over TLS: a real certificate over a real socket, of an authority that is thrown away."""
 
 import socket

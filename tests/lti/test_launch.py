@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A learner's way through a proctoring tool, with pylti1p3 as the tool's reader of what we sign."""
 
 import uuid

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whoever meddles with the way to a tool is refused in plain words, and nothing changes."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A launch is not a log-in: its cookie opens the steps of a launch and the roster, and touches no session."""
 
 from datetime import timedelta

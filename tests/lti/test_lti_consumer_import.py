@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Registrations of the earlier service's library become tools, and their vendors notice nothing."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Links that change an attempt: followed on a page of the platform, confirmed by a button, or refused."""
 
 from typing import Any, Final

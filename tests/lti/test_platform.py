@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The platform's own keys, its admin, and the headers of its pages."""
 
 from io import StringIO

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whoever meddles with the answer of a tool is refused in plain words, changes nothing, leaves no token in the log."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """SQL statements of each step of a launch and each action of a tool, however many attempts there are."""
 
 from collections.abc import Callable, Mapping

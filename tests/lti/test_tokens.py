@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Access tokens: who gets one, and what they open."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whose tool may let an attempt begin and end, and pages that lead back to the exam."""
 
 from typing import Any

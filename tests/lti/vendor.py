@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A vendor of proctoring: a tool with keys of its own, what it signs, and pylti1p3, by other hands, as its reader."""
 
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Bundles the host page, with the special-exams library as npm delivers it, into the directory given (default: var/mfe).
 
 import { copyFileSync, mkdirSync } from "node:fs";

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Actions of a course team while learners sit exams, by the service's REST API."""
 
 from __future__ import annotations

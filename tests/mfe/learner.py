@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Somebody who takes exams in the learning interface, and what their browser does meanwhile."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The learning interface on an origin of its own: static files, as a web server in front of an MFE serves them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course whose exams the older system keeps: the learning interface asks the exam service, which passes on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Proctored and practice exams in the learning interface, with the sandbox's tool, which has no browser extension."""
 
 from __future__ import annotations

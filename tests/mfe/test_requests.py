@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The requests that a learner's page makes in ten minutes of an exam."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Those of the course team who take an exam of their own course."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Timed exams in the learning interface, from entrance to result."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One exam runs while the learner looks at other pages: a finished exam, one never taken, the course."""
 
 from __future__ import annotations

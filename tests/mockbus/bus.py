@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """librdkafka's mock cluster: Kafka's real protocol on a real port, within this process."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A schema registry that knows what edx-event-bus-kafka asks for, and can be made to fail."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course that is not ours, and the stand-in that has it."""
 
 import socket

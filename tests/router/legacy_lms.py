@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An LMS with edx-proctoring, as this service sees it: real sockets, requests recorded, faults on demand."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The client of the legacy service: one token, kept connections, one second try."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the router, and what the OpenAPI document says of it."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Finding the LMS by its name, which takes no longer than connecting may."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Whatever the legacy service does: a status of the contract in bounded time, and our own attempts all the same."""
 
 import time

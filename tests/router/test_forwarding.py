@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Requests that go to the legacy service, and their form on arrival."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Calls of the instructor dashboard about courses that are not ours: answered by the LMS, once and unchanged."""
 
 from typing import Any, Final

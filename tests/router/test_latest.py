@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The learner's active attempt, of whichever system."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The ways to the LMS other than plain HTTP: TLS, and by way of a proxy."""
 
 import datetime as dt

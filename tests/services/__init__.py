@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Tests against what production runs on: a real database server, a real HTTP server, many requests at once.
 

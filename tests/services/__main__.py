@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The servers that people use between test runs: MariaDB, Kafka and a schema registry, on loopback, under ``var/``.
 

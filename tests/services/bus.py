@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The event bus in these tests: broker, registry, the LMS's side of it, and our consumers as processes of their own."""
 
 import json

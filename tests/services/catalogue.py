@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A database's structure, from its own catalogue, in a form that two databases can be compared by."""
 
 from dataclasses import dataclass, field

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Servers for these tests, and the table of what was seen."""
 
 import signal

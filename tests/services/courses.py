@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course of its own for each round of a test, and the requests that people make in it."""
 
 from collections.abc import Mapping, Sequence

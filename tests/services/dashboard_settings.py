@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the service behind a proxy on the sandbox LMS's host, as the how-to tells operators."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The databases that the service runs on in these tests, told to its processes through the environment."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A table of the results of each fault."""
 
 from typing import Final

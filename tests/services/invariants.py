@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Invariants of a course, whatever happened at the same time, told from its rows, their history and the outbox alone.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Servers written in Java: programs from Maven Central, brought once for a checkout; processes that we end."""
 
 import fcntl

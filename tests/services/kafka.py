@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 An Apache Kafka broker of our own, in KRaft mode, on the loopback interface.
 

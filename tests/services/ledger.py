@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The changes in the database, compared with the messages on Kafka."""
 
 from collections import Counter, defaultdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Learners who take exams and staff who judge them, over the REST API: what goes on while things break."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A table of attacks: what was sent, what came back, and whether anything changed. Printed after the last test."""
 
 from collections.abc import Sequence

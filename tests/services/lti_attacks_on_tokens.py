@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Attacks on access tokens and on the Assessment Control Service, each as in `lti_attacks_on_launches`."""
 
 import time

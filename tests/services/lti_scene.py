@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An attempt under attack, and the attacker's means."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The service with vendors of proctoring, and what their tools and the learners' browsers send to it."""
 
 from collections import Counter

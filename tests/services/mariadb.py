@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A MariaDB server of our own, in a directory of its own, on the loopback interface.
 

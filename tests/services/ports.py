@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """TCP ports of the loopback interface."""
 
 import socket

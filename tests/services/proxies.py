@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Proxies that end TLS before the service, with the very files that the how-tos show."""
 
 import subprocess

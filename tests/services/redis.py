@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A Redis server of the tests' own, on loopback and without files."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A schema registry of our own: Apicurio Registry, whose Confluent-compatible API is what Kafka's clients speak.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Relays as an operator runs them: processes of their own, which can be killed."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Middleware that does all that a request asks for, events included, and takes it back."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The service behind a real HTTP server, and requests to it: one by one, or many at once."""
 
 import http.client

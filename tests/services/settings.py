@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Settings of the service's processes here: the fast tests', with the database and LMS key of the environment."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Rows as they stand in the tables, to see whether anything changed."""
 
 from collections.abc import Mapping, Sequence

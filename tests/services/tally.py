@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A table of the results of many rounds of simultaneous requests."""
 
 from collections import Counter

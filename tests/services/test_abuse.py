@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Bad input, sent to the real server: the answer is JSON and no 5xx, and a refusal changes nothing.
 

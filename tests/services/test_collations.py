@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 People, courses and columns told apart: the fast tests of these, on MariaDB with old collations.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Twenty simultaneous requests through the real HTTP server, many rounds: no anomaly in tables, history or outbox, no 5xx.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The instructor dashboard's paths on the LMS's host, behind the proxies that the how-to configures.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Owed e-mails on a real database: every learner gets each e-mail, whatever happens to the relay and the mail server.
 

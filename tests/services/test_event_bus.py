@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The event bus with a real broker, a real schema registry and a real database.
 

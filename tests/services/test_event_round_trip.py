@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """From a learner's request to the LMS: the API, the outbox, the relay, Kafka, and the consumer that the LMS runs."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Everything that can break does, while learners take exams: no event is lost, made up or out of order, nobody waits.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The service as it is deployed: gunicorn with its own configuration and the settings' example, on MariaDB.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Tools under twenty simultaneous requests, and launches over eight workers that share nothing but the database.
 

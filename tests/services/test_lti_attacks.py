@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Every attack on a proctored exam, over HTTP against the service on MariaDB: refused in plain words, nothing changed.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Registrations of lti_consumer on MariaDB, in each shape in which its versions leave them: vendors notice nothing."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Keys that change, and vendors that do not answer, while launches are on their way over HTTP."""
 
 from collections.abc import Iterator

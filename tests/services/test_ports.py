@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """People's own servers are never mixed up with a stranger's on the same port."""
 
 from __future__ import annotations

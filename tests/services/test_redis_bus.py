@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The relay with a real Redis, and the bus library that production installs for it."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The consumer of a real Redis: nothing is lost, whatever fails. Roles are read from the tables."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The relay on a real Redis through faults: no event is lost, made up or out of order; repeated ones keep their id."""
 
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An attempt whose time is over is submitted though what was asked for is refused: the fast tests of it, on MariaDB."""
 
 import os

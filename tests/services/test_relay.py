@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Relays on a real database: who is at work, and who stands back. What is sent when they die: `test_faults`."""
 
 import signal

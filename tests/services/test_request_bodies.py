@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Bodies of every kind at every path of the service: nothing breaks it, and nothing costs it much.
 

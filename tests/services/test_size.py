@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """On a platform of some years frequent statements read an index and sort nothing that grows; memory is bounded."""
 
 from typing import Any

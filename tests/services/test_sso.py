@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Everybody who may sign on, against an LMS of our own over real sockets: the page that they come to, the row that they
 are, and what they may do behind each door, the admin by their session and the API by their token.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Processes that cannot start, or cannot work: they end or say so in one line that names the setting and the cause."""
 
 import json

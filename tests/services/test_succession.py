@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A database of the earlier service comes up under this one with ``manage.py migrate`` alone, and both can write to it.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The service behind a proxy that ends TLS, as the how-to configures it: everything that it answers leads to https."""
 
 import os

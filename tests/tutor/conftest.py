@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Sites that Tutor renders with our plugin: each release, and configurations that differ in what the templates ask."""
 
 import subprocess

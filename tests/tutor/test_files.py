@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Files that Tutor renders are valid: YAML, compose files, Kubernetes manifests, shell, Dockerfile."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The settings that Tutor renders: ours load, pass our checks, and agree with those of the LMS and Studio."""
 
 import builtins

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The wheels: all files are in them, and what they install starts."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Tutor, installed beside us with our plugin, and what it renders."""
 
 import json

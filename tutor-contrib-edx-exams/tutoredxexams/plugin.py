@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Tells Tutor about edx-exams: its configuration, images, start-up tasks, templates and patches."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Authentication by the LMS's JWT, in a header or in the browser's split cookies."""
 
 from collections.abc import Mapping

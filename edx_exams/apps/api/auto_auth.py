@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`/auto_auth/`: a login for test environments."""
 
 import secrets

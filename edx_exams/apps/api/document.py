@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The OpenAPI document, as the service serves it."""
 
 from functools import lru_cache

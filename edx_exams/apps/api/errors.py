@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The answers to errors that no view shapes: JSON below `/api/`, a page elsewhere."""
 
 from typing import Any, Final

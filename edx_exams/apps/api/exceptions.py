@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One shape for every refusal: `{"detail": "<words that help>"}`, with `errors` where fields are wrong."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`/health/`: tells load balancers and operators that the service works."""
 
 from collections.abc import Mapping

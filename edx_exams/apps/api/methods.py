@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The methods that a plain view has."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Content negotiation: every answer is JSON, whatever the client accepts."""
 
 from collections.abc import Iterable

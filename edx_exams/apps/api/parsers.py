@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Reading request bodies: JSON, of bounded size, and nothing that could break further in."""
 
 import json

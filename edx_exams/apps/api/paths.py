@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Paths with placeholders, as the APIs' lists of them are written."""
 
 from collections.abc import Mapping

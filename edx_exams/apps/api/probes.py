@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Probes of an orchestrator: `/live/` says that the process answers, `/ready/` that it can work."""
 
 from typing import Final

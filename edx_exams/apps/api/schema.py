@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The parts of the OpenAPI document that all endpoints share: ways to authenticate, and the shape of a refusal."""
 
 from collections.abc import Mapping

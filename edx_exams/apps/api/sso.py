@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Signing in with the platform: the steps that edx-auth-backends' `/login/` leads to.
 

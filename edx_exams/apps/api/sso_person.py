@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Steps of the sign-on's pipeline that find out who has signed in.
 

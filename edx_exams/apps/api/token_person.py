@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The person whom a verified token names, with the rights that this token gives."""
 
 from collections.abc import Mapping

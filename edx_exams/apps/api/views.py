@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The base of every REST view."""
 
 from typing import Any, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The admin of people, course teams, providers, allowances and tools' reports."""
 
 from collections.abc import Iterator, Mapping

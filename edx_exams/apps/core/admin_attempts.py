@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The admin of attempts: each write goes the way of every other write, with its rules, history and events."""
 
 from datetime import timedelta

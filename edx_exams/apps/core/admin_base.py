@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Base classes of our pages of the admin."""
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The admin of exams and of courses' configurations."""
 
 from collections.abc import Iterator

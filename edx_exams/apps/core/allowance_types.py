@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The kinds of allowances, and what each of them may be worth."""
 
 from decimal import Decimal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Extra time for learners."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The public Python API of the domain: what other apps, and operators' scripts, may call.
 

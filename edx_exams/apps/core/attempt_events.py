@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The events that a change of an attempt owes: their data, and the first step of their way to the event bus.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Requests to change an attempt, by whoever makes them: which actions the person has, and the function that each one is.
 

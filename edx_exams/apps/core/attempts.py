@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The life of an attempt in the hands of its learner and the course team: looked up, created, moved on, judged, reset.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Allowances for many people and exams at once, each pair judged by itself: the platform's instructor dashboard.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """System checks: settings with which the service must not run."""
 
 import json

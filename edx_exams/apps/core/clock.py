@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The clock of an attempt: how long it may take, when it ends, what a pause does to it, when its time is over.
 

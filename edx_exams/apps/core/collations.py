@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Character sets and collations of MySQL's and MariaDB's columns.
 

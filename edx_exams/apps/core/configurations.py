@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's settings for its exams: the provider that proctors them, and the address that learners write to."""
 
 from typing import Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """May this learner see this exam's content now? A pure decision, then the token that tells the LMS so."""
 
 from datetime import datetime, timedelta

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Times of an attempt corrected by hand, by an operator who knows what the service cannot."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The course team's list of attempts: search, order, results of the proctoring tool, CSV."""
 
 import itertools

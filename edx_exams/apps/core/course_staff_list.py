@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Members of course teams from a list, many at once: rows are checked, people made known, roles given."""
 
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Values that the domain takes and gives."""
 
 from datetime import datetime

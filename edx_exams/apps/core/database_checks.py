@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """System checks of the database itself. Django runs them with `migrate`, and with `check --database default`."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The database's clock, which all processes share."""
 
 from typing import Any

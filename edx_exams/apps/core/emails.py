@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The e-mails that report an attempt's outcome: subject, text and addressee, made when one is sent."""
 
 from html import unescape

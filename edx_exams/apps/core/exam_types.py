@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The four types of special exams and what each of them means."""
 
 from typing import Final, NamedTuple

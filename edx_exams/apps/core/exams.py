@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's exams: looked up, kept as its authors want them, retired, replaced. The only code that writes an exam."""
 
 from collections.abc import Mapping, Sequence

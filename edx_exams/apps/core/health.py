@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Details of `/health/` beside the database: the apps that know more register it here."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Every change of an exam or an attempt leaves a row that says who and why."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A learner's attempts of an instance, over all of its rows.
 

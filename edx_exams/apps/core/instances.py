@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The instances of an exam, of which one at most is active: retired, made active again, made new.
 

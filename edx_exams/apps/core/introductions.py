@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Introductions: what the LMS says of somebody, by a token, by sign-on, by an event.
 

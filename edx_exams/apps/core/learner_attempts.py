@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The attempt and the exam that a learner sees: the two questions that every learner's page asks again and again.
 

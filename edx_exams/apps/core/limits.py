@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Bounds of columns and checks of text, each once: the values that every database can hold."""
 
 from typing import Any, Final, TypeGuard

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Numbers for Prometheus that core counts, and those that apps read from the database when they are asked for."""
 
 from collections.abc import Callable, Iterator

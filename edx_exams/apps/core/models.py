@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The tables of the domain, and what a row knows of itself. Workflow is in `attempts`, `exams` and their siblings."""
 
 import uuid

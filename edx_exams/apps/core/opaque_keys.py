@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Course ids and content ids read as keys: which of them are keys, and which content belongs to which course."""
 
 from functools import lru_cache

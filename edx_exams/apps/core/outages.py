@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Log lines about a database that does not answer: the setting and the cause, once a minute, no values of rows."""
 
 import logging

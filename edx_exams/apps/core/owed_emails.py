@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The table of owed e-mails: recording that one is owed, and what its sender and the operators do with the rows.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Owed e-mails in the admin."""
 
 from django.contrib import admin

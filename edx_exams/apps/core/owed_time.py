@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Time that learners are owed while they sit an exam: given as soon as a course's team, or the exam's authors, grant it.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Accounts that operators made, or gave rights to: whoever registers their name in the LMS must not have them."""
 
 import logging

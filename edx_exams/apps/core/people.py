@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The resolver of persons: the one place where a name and an LMS user id become a person.
 

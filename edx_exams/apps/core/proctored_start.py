@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The start of an exam that a tool proctors: only the tool makes an attempt ready, so that nobody starts past the proctor.
 

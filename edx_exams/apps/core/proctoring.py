@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The proctoring tool's part in an attempt: the launch into the tool, its control of the clock, its verdict."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The reasons for which a proctoring tool ends an assessment: the codes of 1EdTech Proctoring Services, in words."""
 
 from typing import Final

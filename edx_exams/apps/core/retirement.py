@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Forgetting a person: what the platform's retirement of an account asks of this service.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Course staff: who belongs to a course's team."""
 
 from typing import Final

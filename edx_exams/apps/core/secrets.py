@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Secrets and keys of a deployment: what makes one unfit. No text here shows any part of a secret."""
 
 import json

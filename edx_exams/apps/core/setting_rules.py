@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Rules for the values of settings, as data: each app's checks hold a table of rules."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Types and bounds of the settings that core and the service as a whole read."""
 
 from collections.abc import Mapping

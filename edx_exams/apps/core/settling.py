@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Settle who somebody is, where that takes writing: a new id, a new name, a new row.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The statuses of an attempt, and what entering one does. The rules between them: `transition_rules`."""
 
 from collections.abc import Mapping

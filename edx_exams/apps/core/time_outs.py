@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Attempts whose time is over: submitted when somebody asks for one, and by the sweep where nobody does."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The key of `TOKEN_SIGNING`, with which the service signs exam access tokens."""
 
 import json

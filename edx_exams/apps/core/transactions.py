@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Writes of the domain: one transaction, locks first and in one order, and again after a deadlock.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Rules of transitions as tables: who may do what to an attempt, and from which status. Code has no exceptions."""
 
 from collections.abc import Mapping

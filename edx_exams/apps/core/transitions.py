@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The one way in which an attempt is changed: `act_on`, and the steps that actions are made of.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Characters that a database cannot keep: utf8mb3 has none beyond the basic plane, and nothing has half a surrogate."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The event bus in the admin: events of the outbox, failed events, the relay's lease and role changes."""
 
 from typing import Final, cast, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The events app."""
 
 from django.apps import AppConfig

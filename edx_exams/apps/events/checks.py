@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """System checks of the event bus."""
 
 from collections.abc import Iterator, Mapping, Sequence

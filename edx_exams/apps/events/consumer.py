@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The Kafka consumer that `consume_events` runs: each message is handled or stored as a failed event, then committed.
 

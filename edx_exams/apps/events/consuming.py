@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The rules that the consumers of both buses share: when a message is done, and what is retried for how long."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Makes the event again from its row in the outbox."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The sender of owed e-mails: threads of the relay's process, active while the relay holds the lease.
 

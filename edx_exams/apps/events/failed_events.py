@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Messages that could not be handled: stored instead of being lost or blocking the others, and retried on demand."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Logs faults that recur many times a second once a minute."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Errors of event buses that an operator mends, each in one line that names the setting and holds no credential."""
 
 from enum import StrEnum

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The details of the outbox and of the owed e-mails in `/health/`."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The events that a relay has read from the outbox and not finished."""
 
 import time

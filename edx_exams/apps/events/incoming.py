@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 A message from the bus, and handling it: from bytes to the receivers of its signal.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The lease: one relay at a time sends, and a standby one takes over when it dies.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A connection to the mail server, and its errors without their words, which may quote addresses."""
 
 import smtplib

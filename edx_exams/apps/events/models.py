@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Tables of the event bus: the outbox with its relay's lease, and messages that could not be handled."""
 
 from typing import ClassVar

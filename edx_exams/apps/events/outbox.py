@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Reads and writes of the outbox for the relay and the admin: each function is one short statement or transaction.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The producer that openedx-events calls: it stores the event in the transaction of the change."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A consumer group of a Redis stream, in the terms that the consumer needs."""
 
 from typing import Any, Final, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The schema registry's client: with a time-out, and "no such schema" distinguished from "no answer"."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The relay: sends the pending events of the outbox, and marks as published those that the event bus has acknowledged.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Authentication behind the LMS's host: the LMS's CSRF cookie counts there, ours on our own host."""
 
 from typing import override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """System checks of the instructor dashboard's API."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The dashboard's pages."""
 
 from collections.abc import Callable, Sequence

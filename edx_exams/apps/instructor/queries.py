@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The lists of the dashboard: searched, sorted and cut by the database.
 

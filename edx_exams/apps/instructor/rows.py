@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Rows of the dashboard's lists, in the shapes that `serializers` describes. Nothing is queried here."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The dashboard's shapes: what comes in is checked and converted, what goes out is described for the document.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Paths of the instructor dashboard's API, below `/api/instructor/v2/`.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Access tokens for the Assessment Control Service: given for a client assertion, good for one tool.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The platform's own addresses, as tools know them."""
 
 from urllib.parse import urljoin, urlsplit

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The LTI platform in the admin: tools, what their vendors must be told, and whether they can be reached."""
 
 from typing import Any, Final, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 from typing import Any, override
 
 from django.apps import AppConfig

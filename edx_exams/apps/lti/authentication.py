@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Authentication by the launch cookie, for what a tool's page loads from us in a person's browser."""
 
 from typing import override

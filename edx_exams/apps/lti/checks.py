@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """System checks of the LTI platform."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Validation of requests to the Assessment Control Service, as a pure function of the body.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The frame in which a learner takes an exam whose tool has no browser extension.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Refusals of launches, with their HTTP status."""
 
 from django.utils.translation import gettext as _

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Fetching a tool's key set: an address that somebody typed in, asked for by our server, so with nothing taken on trust.
 

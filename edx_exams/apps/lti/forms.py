@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Forms that are posted to us: `application/x-www-form-urlencoded`, in the charsets that tools use, and bounded."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The key sets of tools, as last fetched: in the database, so that every process has them and no restart loses them.
 

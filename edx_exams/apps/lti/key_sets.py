@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Reading key sets as vendors' libraries write them: one usable key is enough, whatever stands around it.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The launch cookie: it ties a launch to the browser in which it was begun. It is not a log-in.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Launches: begun here, carried by the browser to the tool and back, each step checked against the row that began it.
 

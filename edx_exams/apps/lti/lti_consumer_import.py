@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Import of the registrations of lti_consumer, the library on which the earlier service did LTI.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The headers of pages that a proctoring tool frames, opens and posts to."""
 
 from collections.abc import Callable

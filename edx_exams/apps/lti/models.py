@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Proctoring tools, the platform's keys for them, and the state of launches and messages.
 

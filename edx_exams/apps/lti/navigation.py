@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Requests of a browser that change something by GET: told apart from those that another page has it make.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The platform's key pairs: made, encrypted at rest, used, rotated, retired. No private key leaves this module.
 

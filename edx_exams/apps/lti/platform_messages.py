@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The messages that we sign: what is in them, as pure functions of what they tell of.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Forget a retired person in the LTI tables."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Verifying messages of tools, with the keys that a tool publishes or that the operator has entered.
 

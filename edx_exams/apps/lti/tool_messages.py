@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The messages that tools sign: what each must hold, as pure functions of its claims, our expectation and the time.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Paths of the LTI platform, below `/lti/`: they are those that vendors have configured already."""
 
 from django.urls import re_path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Circuit breaker: a service that has just failed is not called again at once."""
 
 import threading

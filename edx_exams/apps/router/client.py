@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Client of the legacy service (edx-proctoring in the LMS): bounded in time and size, one token a process."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Failures of the legacy service, with their HTTP status."""
 
 from edx_exams.apps.core.exceptions import ExamBaseException

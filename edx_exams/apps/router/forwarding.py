@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The hook of the instructor dashboard's API: calls about courses that are not ours go to the LMS, as they came.
 

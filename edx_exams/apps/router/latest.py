@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The hook of `exams/attempt/latest`: a learner's active attempt in the legacy service."""
 
 from typing import Any, Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """OpenAPI descriptions of operations that may be forwarded."""
 
 from collections.abc import Callable

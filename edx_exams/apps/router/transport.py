@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Connections on which a time-out bounds all of what it is for: finding and reaching a server, and a whole answer."""
 
 import http.client

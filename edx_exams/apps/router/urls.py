@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The API's paths that may lead to the legacy service, to stand before the API's own."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Views of the API for courses that may still be in the legacy service.
 

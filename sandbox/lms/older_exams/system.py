@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Exams and attempts of the older system, in memory: a new start knows nothing of the last one's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The older exam system's REST API, as far as the exam service and its own learners use it.
 

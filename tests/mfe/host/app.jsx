@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // The least of a learning MFE: it mounts the special-exams library where and as the real one does.
 
 import { APP_INIT_ERROR, APP_READY, initialize, mergeConfig, subscribe } from "@edx/frontend-platform";

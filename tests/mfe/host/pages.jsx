@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // A course's home with the timer of whatever exam runs, and a sequence's units behind the library's wrapper.
 
 import SequenceExamWrapper, {

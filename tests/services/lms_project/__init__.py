@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Another Django project on the event bus, as the LMS is one: stock consumer, stock command, receivers of its own.
 

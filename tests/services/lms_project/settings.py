@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """As the LMS has them, as far as the event bus is concerned."""
 
 import os

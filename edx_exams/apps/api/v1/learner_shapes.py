@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 The shapes that a learner's page polls for, made by plain functions.
 

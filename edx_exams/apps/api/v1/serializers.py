@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The shapes of requests and answers. Serializers check and convert; they query nothing and change nothing."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The whole schema of the earlier service: an existing database has this migration recorded, and is left alone."""
 
 import uuid

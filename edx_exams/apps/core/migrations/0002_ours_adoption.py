@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Takes over a database of the earlier service, whose `core.0001_initial` is recorded and whose schema ours equals.
 

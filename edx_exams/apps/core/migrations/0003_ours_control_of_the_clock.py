@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The proctoring tool's control of an attempt's clock, and the index that the sweep reads."""
 
 from django.db import migrations, models

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Remember when a person was renamed, so that an older token renames nobody back."""
 
 from django.db import migrations, models

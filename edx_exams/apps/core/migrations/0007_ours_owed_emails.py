@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The e-mails that learners are owed, without address or text."""
 
 import django.db.models.deletion

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The bound of an attempt's end, and when its end was last moved later: of the tool's minutes, pauses and grants."""
 
 from django.db import migrations, models

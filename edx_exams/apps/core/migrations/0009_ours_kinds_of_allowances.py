@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Allowances by a multiplier of the limit, and exceptions for the review."""
 
 from django.db import migrations, models

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Remember when the LMS said what is stored of a person, so that an older token does not undo it."""
 
 from django.db import migrations, models

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 An index that has an exam's attempts by age: for the first page of the course team's list, and for its count.
 

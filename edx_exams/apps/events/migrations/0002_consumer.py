@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Messages that could not be handled, and the latest change of each course role."""
 
 import django.db.models.deletion

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The relay's needs: its lease, the path of an event's key, an index for the oldest of each course."""
 
 from django.db import migrations, models

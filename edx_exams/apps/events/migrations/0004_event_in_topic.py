@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """An event may go to several topics: it is a row for each."""
 
 from django.db import migrations, models

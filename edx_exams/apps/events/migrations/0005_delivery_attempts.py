@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """One name in both tables for how often an event was tried, which `attempts` of this service's attempts is not."""
 
 from django.db import migrations

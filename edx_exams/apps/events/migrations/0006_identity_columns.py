@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Columns that identify compare to the letter, on MySQL and MariaDB."""
 
 from typing import Final

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Order by arrival: role changes by our clock and stream id; failed events of Redis streams; leases of consumers."""
 
 from django.db import migrations, models

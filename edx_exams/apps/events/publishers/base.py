@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The interface of publishers: one takes an event and reports, once and from any thread, whether the bus has it."""
 
 import queue

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Publishes to Kafka. edx-event-bus-kafka makes the messages; this module learns whether the broker has each.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Prints each event as a line of JSON on stdout, for installations without an event bus."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """
 Publishes to Redis Streams. edx-event-bus-redis makes the entries; this module learns whether Redis added each.
 

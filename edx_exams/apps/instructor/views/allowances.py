@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Allowances of a course: listed, given to many at once, taken away. Each row of a request is judged by itself."""
 
 from collections.abc import Mapping, Sequence

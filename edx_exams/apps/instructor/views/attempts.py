@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Attempts of a course, and their reset."""
 
 from django.db.models import QuerySet

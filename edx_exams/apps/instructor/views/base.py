@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The base of the views of this API."""
 
 from typing import Any, Final, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Special exams of a course."""
 
 from drf_spectacular.utils import extend_schema

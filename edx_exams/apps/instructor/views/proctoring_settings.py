@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's settings for proctoring, as far as they are ours."""
 
 from typing import Any

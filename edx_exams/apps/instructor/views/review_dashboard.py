@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The address behind the dashboard's button for reviews, where the proxy routes it here."""
 
 from django.conf import settings

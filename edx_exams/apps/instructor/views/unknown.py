@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Paths below the dashboard's that are not ours."""
 
 from typing import override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Give two columns of the key set's cache the names of what they hold."""
 
 from typing import ClassVar

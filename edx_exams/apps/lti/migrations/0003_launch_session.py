@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Add the store of the launch cookie."""
 
 from typing import ClassVar

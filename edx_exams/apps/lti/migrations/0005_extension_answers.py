@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Add to tools whether a browser extension of theirs answers the learning interface."""
 
 from typing import ClassVar

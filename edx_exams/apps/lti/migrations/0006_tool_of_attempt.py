@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Keep which tool let an attempt begin; imported tools have an extension that answers the learning interface."""
 
 from typing import ClassVar

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Endpoints to which a tool sends the learner's browser: for the id_token, and with LtiStartAssessment."""
 
 import functools

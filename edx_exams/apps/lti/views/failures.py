@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Failures that any request can meet; pages and services answer them each in their own form."""
 
 from typing import Final

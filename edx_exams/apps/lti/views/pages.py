@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Pages that people meet on their way to a proctoring tool and back: none of them has a header but what it needs."""
 
 import secrets

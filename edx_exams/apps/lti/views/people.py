@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Launches of a proctoring tool: by learners to be proctored, by a course's team to review recordings."""
 
 from typing import Any, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Endpoints for tools' servers: our key set, access tokens, and the Assessment Control Service."""
 
 import functools

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Keeps those parts of the page fresh that are marked as live, and leaves the forms alone.
 
 const EVERY_MILLISECONDS = 2000;

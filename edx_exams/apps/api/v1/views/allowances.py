@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Extra time of a course's learners."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A learner's attempts, and the access to an exam's content that they give."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The exam configuration of a course, and the proctoring providers."""
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema

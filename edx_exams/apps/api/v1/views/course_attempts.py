@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """The course team's list of attempts: pages, search, CSV."""
 
 import csv

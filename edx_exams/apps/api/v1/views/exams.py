@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """A course's exams as Studio registers them, and one exam as its learner sees it."""
 
 import re

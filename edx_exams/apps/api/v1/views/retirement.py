@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Retirement of a person, asked for by the platform's pipeline."""
 
 from typing import Final, override

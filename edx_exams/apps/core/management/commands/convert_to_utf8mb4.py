@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py convert_to_utf8mb4`: let old tables hold every character."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py retire_user`: forget a person, as the platform's retirement pipeline asks over the API."""
 
 from argparse import ArgumentParser

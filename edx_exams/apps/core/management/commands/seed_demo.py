@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """Demo content: two courses with exams, their teams, learners and proctoring providers."""
 
 from typing import Any, Final, NamedTuple, override

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py submit_timed_out_attempts`: hand in what learners left running."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py consume_events`: handle the platform's events. Takes the place of openedx-events' own command."""
 
 import json

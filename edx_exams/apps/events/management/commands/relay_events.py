@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py relay_events`: send the pending events of the outbox, and the e-mails that learners are owed."""
 
 from argparse import ArgumentParser

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py import_lti_consumer`: take over the tools that were registered with the earlier service."""
 
 from argparse import ArgumentParser

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 """`manage.py rotate_lti_encryption`: encrypt the platform's private keys anew."""
 
 from typing import Any, override

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Allowances of learners, by the API that the platform's instructor dashboard uses.
 
 import { exams, segment } from "./api.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Talking to the exam service across origins, as the platform's MFEs do: identity in cookies that the LMS keeps fresh,
 // a CSRF token of the exam service with every request that changes something.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // The instructors' dashboard: attempts of the course, found, reviewed, reset.
 
 import { download, exams, goToExams, segment } from "./api.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // A countdown that the exam service corrects: it is told how many seconds are left, and again whenever somebody asked.
 
 import { plural } from "./words.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Building the page. Every text goes in as text: names of exams and people are never read as HTML.
 
 /** What the server put into the page for its script. */

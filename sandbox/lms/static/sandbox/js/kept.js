@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // What stays in this browser of an attempt, for a page that is reloaded or was offline. Marking answers is not what is tried out here.
 
 import { facts } from "./dom.js";

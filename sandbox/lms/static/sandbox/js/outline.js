@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // The course outline: what each section's exam is and how it stands, and a way back into a running one.
 
 import { exams, segment } from "./api.js";

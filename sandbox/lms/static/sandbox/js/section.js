@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // One section, as the learning MFE shows it: if it is an exam, it is taken here.
 
 import { Refusal, exams, goToExams, lms, segment } from "./api.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // What a section looks like in each phase of its exam. Functions of state and of what to do; they ask nobody.
 
 import { during, el } from "./dom.js";

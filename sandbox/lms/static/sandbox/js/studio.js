@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // Studio: which sections are exams, and who supervises them.
 
 import { exams, segment } from "./api.js";

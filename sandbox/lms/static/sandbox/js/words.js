@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: AGPL-3.0-only
 // How times, statuses and kinds of exam are written for people.
 
 export const EXAM_TYPES = { timed: "Timed", practice: "Practice", proctored: "Proctored", onboarding: "Onboarding" };

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 PLATFORM_NAME = {{ PLATFORM_NAME|tojson }}
 # The public name, the LMS's, from which the proxy routes what the instructor dashboard asks, the service's name within the
 # platform's network, and that of local health checks.

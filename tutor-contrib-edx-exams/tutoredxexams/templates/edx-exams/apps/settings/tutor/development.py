@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 from edx_exams.settings.production import *
 
 DEBUG = True

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: AGPL-3.0-only
 from edx_exams.settings.production import *
 
 ROOT_URL = "{% if ENABLE_HTTPS %}https{% else %}http{% endif %}://{{ EDX_EXAMS_HOST }}"
