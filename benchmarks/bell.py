@@ -174,10 +174,11 @@ async def _outages(server: MariaDB, gunicorn: Gunicorn, times: Times, away: floa
     return back
 
 
-def recovered(hall: Hall, back: float) -> float:
-    """Seconds from the moment at which it was back to the last request that was refused by an outage."""
-    bad = [at for at, status in hall.requests if (status == 0 or status >= 500) and back - 1 <= at <= back + 60]
-    return max(0.0, max(bad) - back) if bad else 0.0
+def recovered(hall: Hall, what: str, back: float) -> float:
+    """Seconds from its return to the last request that its absence refused; the other's absence is told apart."""
+    refused = {"database": lambda status: status >= 500, "service": lambda status: status == 0}[what]
+    bad = [at for at, status in hall.requests if refused(status) and back <= at <= back + 60]
+    return max(bad) - back if bad else 0.0
 
 
 def play(directory: Path, learners: int, times: Times, away: float) -> list[list[Any]]:
@@ -215,7 +216,7 @@ def play(directory: Path, learners: int, times: Times, away: float) -> list[list
             cost = (gunicorn.cpu_seconds() - cpu) * 1000 / asked
             locks = "" if outage else after["Innodb_row_lock_waits"] - before["Innodb_row_lock_waits"]
             statements = "" if outage else f"{(after['Questions'] - before['Questions']) / asked:.1f}"
-            recovery = ", ".join(f"{what} {recovered(hall, at):.0f} s" for what, at in back.items())
+            recovery = ", ".join(f"{what} {recovered(hall, what, at):.0f} s" for what, at in back.items())
             rows.append([
                 name, learners, asked, f"{asked / seconds:.0f}", f"{latency[49]:.0f}", f"{latency[98]:.0f}",
                 "" if outage else f"{cost:.1f}", statements, locks,

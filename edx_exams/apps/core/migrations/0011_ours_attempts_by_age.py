@@ -2,7 +2,8 @@
 """
 An index that has an exam's attempts by age: for the first page of the course team's list, and for its count.
 
-On MySQL and MariaDB it is added INPLACE with LOCK=NONE: attempts can be written meanwhile.
+MariaDB adds it INPLACE with LOCK=NONE: attempts can be written meanwhile. InnoDB then drops the index that it had made by
+itself for the foreign key, which this one serves too; going back makes that one anew.
 """
 
 from django.db import migrations, models
