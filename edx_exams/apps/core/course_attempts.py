@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
-from edx_exams.apps.core.instance_attempts import rows_of_instance
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
 from edx_exams.apps.core.prepared import PreparedForIds
 from edx_exams.apps.core.reasons import reason_text
@@ -62,7 +61,7 @@ class Incident(TypedDict):
 
 
 class Selection(NamedTuple):
-    """A choice of attempts of an exam, or of all exams of a course, retired instances included, and their order."""
+    """A choice of attempts: of an exam (this row alone) or of all exams of a course, retired ones too; their order."""
 
     course_id: str
     exam: Exam | None = None
@@ -76,7 +75,7 @@ def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
     if selection.exam is None:
         attempts = ExamAttempt.objects.filter(exam__course_id=selection.course_id)
     else:
-        attempts = ExamAttempt.objects.filter(exam_id__in=rows_of_instance(selection.exam))
+        attempts = ExamAttempt.objects.filter(exam_id=selection.exam.pk)
     if selection.search:
         attempts = attempts.filter(
             Q(user__username__icontains=selection.search) | Q(user__email__icontains=selection.search)

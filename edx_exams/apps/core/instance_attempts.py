@@ -42,10 +42,6 @@ _of_content_or_running: Final = Prepared(
     related=("exam",),
 )
 
-_rows_of_content: Final = Prepared(
-    Exam, lambda course_id, content_id: Exam.objects.filter(course_id=course_id, content_id=content_id), str, str
-)
-
 
 def is_same_instance(one: Exam, other: Exam) -> bool:
     """Tell whether two rows are one instance."""
@@ -61,12 +57,6 @@ def of_instance(exam: Exam) -> Q:
     same = Q(exam__course_id=exam.course_id, exam__content_id=exam.content_id, exam__exam_type=exam.exam_type)
     # The earlier service gave every exam the course's provider; with what nobody proctors it makes no difference.
     return same & Q(exam__provider=exam.provider_id) if exam.kind.is_proctored else same
-
-
-def rows_of_instance(exam: Exam) -> list[int]:
-    """Return the ids of all rows of the instance, nearly always one: by them an index has its attempts in order."""
-    rows = _rows_of_content(exam.course_id, exam.content_id)
-    return sorted(row.pk for row in rows if is_same_instance(row, exam))
 
 
 def attempts_of_instance(exam: Exam) -> QuerySet[ExamAttempt]:

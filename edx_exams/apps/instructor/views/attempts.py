@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from edx_exams.apps.api.views import AuthenticatedRequest
-from edx_exams.apps.core.api import Selection, attempts_of_instance, reset_attempts_of, select_attempts
+from edx_exams.apps.core.api import Selection, reset_attempts_of, select_attempts
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.instructor import serializers
 from edx_exams.apps.instructor.pagination import page_of
@@ -40,7 +40,7 @@ class CourseAttempts(_Attempts):
 
 
 class ExamAttempts(_Attempts):
-    """The attempts of an exam: of this instance, on whichever of its rows, not of its others."""
+    """The attempts of an exam: of this row, not of its other instances."""
 
     @extend_schema(
         operation_id="instructor_list_exam_attempts",
@@ -49,7 +49,7 @@ class ExamAttempts(_Attempts):
     )
     def get(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """List the attempts of the exam, newest first."""
-        return self.page(request, attempts_of_instance(self.exam_of_course(course_id, exam_id)))
+        return self.page(request, select_attempts(Selection(course_id, self.exam_of_course(course_id, exam_id))))
 
 
 class ResetAttempts(InstructorAPIView):
