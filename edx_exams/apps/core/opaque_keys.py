@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey, UsageKey
+from opaque_keys.edx.locator import BlockUsageLocator, CourseLocator
 
 
 def course_key(course_id: str) -> CourseKey | None:
@@ -45,7 +46,9 @@ def in_course(content_id: str, course_id: str) -> str:
     An old key (`i4x://…`) is mapped into the course; a draft is its content. What is not a key stays as it is.
     """
     content, course = usage_key(content_id), course_key(course_id)
-    if content is None or course is None or not belongs_to(content_id, course_id):
+    if not isinstance(content, BlockUsageLocator) or not isinstance(course, CourseLocator):
+        return content_id
+    if not belongs_to(content_id, course_id):
         return content_id
     return str(content.map_into_course(course.for_branch(None)).for_branch(None))
 
