@@ -50,7 +50,7 @@ def in_course(content_id: str, course_id: str) -> str:
         return content_id
     if not belongs_to(content_id, course_id):
         return content_id
-    return str(content.map_into_course(course.for_branch(None)).for_branch(None))
+    return str(content.map_into_course(course.for_branch(None)).for_branch(None))  # type: ignore[no-untyped-call]
 
 
 def belongs_to(content_id: str, course_id: str) -> bool:
