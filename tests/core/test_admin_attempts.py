@@ -82,7 +82,7 @@ def test_what_the_rules_refuse_is_refused_beside_the_field(
 ) -> None:
     attempt = submitted_attempt()
     response = choose(browser_of(administrator), attempt, "started", **more)
-    assert "An attempt that is submitted does not become started again." in text_of(response)
+    assert "An attempt that is submitted does not become started." in text_of(response)
     assert trail(attempt)[-1] == "submitted"
 
 
@@ -167,6 +167,27 @@ def test_what_the_rules_allow_needs_no_force_and_owes_its_event(browser: Client,
     attempt = submitted_attempt()
     assert choose(browser, attempt, "error").status_code == 302
     assert events_owed() == ["submitted", "errored"]
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "proctored"),
+    [
+        ("verified", "submitted", False),
+        ("started", "timed_out", False),
+        ("started", "expired", False),
+        ("created", "ready_to_start", True),
+        ("created", "started", True),
+    ],
+)
+def test_what_no_action_does_needs_a_superusers_force(
+    before: str, wanted: str, proctored: bool, administrator: User, browser: Client
+) -> None:
+    exam = ExamFactory.create(proctored=True) if proctored else ExamFactory.create()
+    attempt = OldAttemptFactory.create(exam=exam, status=before, start_time=timezone.now(), allowed_time_limit_mins=60)
+    told = text_of(choose(browser_of(administrator), attempt, wanted))
+    assert "A superuser may force it." in told
+    assert "Force a transition" in text_of(choose(browser, attempt, wanted))
+    assert reloaded(attempt).status == before
 
 
 def test_a_status_that_does_not_exist_is_refused_beside_the_field(browser: Client, trail: Trail) -> None:

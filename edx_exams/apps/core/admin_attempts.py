@@ -27,9 +27,14 @@ from edx_exams.apps.core.exceptions import ExamBaseException, ExamIllegalStatusT
 from edx_exams.apps.core.history import LONGEST_REASON
 from edx_exams.apps.core.limits import MAX_MINUTES
 from edx_exams.apps.core.models import ExamAttempt
+from edx_exams.apps.core.proctored_start import start_transition
 from edx_exams.apps.core.statuses import ExamAttemptStatus, effects_of
 from edx_exams.apps.core.transactions import lock_attempts, lock_users
-from edx_exams.apps.core.transition_rules import is_allowed_at_all
+from edx_exams.apps.core.transition_rules import is_anybodys_transition
+
+
+def _needs_no_force(attempt: ExamAttempt, from_status: str, to_status: str) -> bool:
+    return is_anybodys_transition(from_status, to_status, start_transition(attempt.exam))
 
 
 class AttemptForm(ModelForm):
@@ -42,8 +47,8 @@ class AttemptForm(ModelForm):
     def clean_status(self) -> str:
         """Return the chosen status, if it may follow the present one."""
         before, status = str(self.initial["status"]), str(self.cleaned_data["status"])
-        if status != before and not is_allowed_at_all(before, status):
-            message = _("An attempt that is %(before)s does not become %(status)s again.")
+        if status != before and not _needs_no_force(self.instance, before, status):
+            message = _("An attempt that is %(before)s does not become %(status)s. A superuser may force it.")
             raise ValidationError(message, params={"before": before, "status": status})
         return status
 
@@ -111,7 +116,8 @@ class ExamAttemptAdmin(BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmi
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *others: Any, **named: Any) -> Any:
         if request.method == "POST" and object_id and user_of(request).is_superuser:
             attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status")
-            if attempt and wanted in ExamAttemptStatus.values and not is_allowed_at_all(attempt.status, wanted):
+            is_status = wanted in ExamAttemptStatus.values and attempt and wanted != attempt.status
+            if attempt and is_status and not _needs_no_force(attempt, attempt.status, wanted):
                 return self._force(request, attempt, ExamAttemptStatus(wanted))
         return super().changeform_view(request, object_id, *others, **named)
 

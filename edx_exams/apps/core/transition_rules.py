@@ -146,3 +146,19 @@ CONTROL_ALLOWED_FROM: Final[Mapping[ControlAction, frozenset[str]]] = {
         }
     ),
 }
+
+_TERMINATIONS: Final = tuple(
+    Transition(status, CONTROL_ALLOWED_FROM[ControlAction.TERMINATE] - {status}, frozenset())
+    for status in (_S.error, _S.second_review_required)
+)
+
+
+def is_anybodys_transition(from_status: str, to_status: str, start: Transition) -> bool:
+    """
+    Tell whether an action of learners, of course staff or a tool's termination leads from one status to the other.
+
+    :param start: what `start` is for the exam, see `proctored_start`
+    """
+    others = [rule for action, rule in LEARNER_TRANSITIONS.items() if action is not LearnerAction.START]
+    rules = (*others, *STAFF_TRANSITIONS.values(), *_TERMINATIONS, LAUNCH_TOOL, start)
+    return any(rule.to == to_status and from_status in rule.allowed_from for rule in rules)
