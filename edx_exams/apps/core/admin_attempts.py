@@ -115,9 +115,9 @@ class ExamAttemptAdmin(BoundedSearchAdmin, DomainErrorAdmin, ReadOnlyHistoryAdmi
     @override
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *others: Any, **named: Any) -> Any:
         if request.method == "POST" and object_id and user_of(request).is_superuser:
-            attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status")
-            is_status = wanted in ExamAttemptStatus.values and attempt and wanted != attempt.status
-            if attempt and is_status and not _needs_no_force(attempt, attempt.status, wanted):
+            attempt, wanted = self.get_object(request, unquote(object_id)), request.POST.get("status", "")
+            is_another = attempt is not None and wanted in ExamAttemptStatus.values and wanted != attempt.status
+            if attempt and is_another and not _needs_no_force(attempt, attempt.status, wanted):
                 return self._force(request, attempt, ExamAttemptStatus(wanted))
         return super().changeform_view(request, object_id, *others, **named)
 
