@@ -159,6 +159,10 @@ class TestProduction:
             "OPTIONS": {"charset": "utf8mb4"},
         }
 
+    def test_no_transaction_is_around_a_whole_request(self, production: Callable[..., ModuleType]) -> None:
+        loaded = production({"DATABASES": {"default": {"ENGINE": "e", "ATOMIC_REQUESTS": True}}})
+        assert loaded.DATABASES["default"]["ATOMIC_REQUESTS"] is False
+
     def test_engine_and_name_too(self, production: Callable[..., ModuleType]) -> None:
         database = production({}, DB_MIGRATION_ENGINE="e", DB_MIGRATION_NAME="n").DATABASES["default"]
         assert database == {"ENGINE": "e", "NAME": "n"}

@@ -29,6 +29,7 @@ NAMES_IN_CONFIGURATION_FILE = yaml_file.names_in(_file)
 yaml_file.apply(_file, globals())
 apply_event_bus_overrides(globals())
 yaml_file.apply_migration_account(os.environ, globals())
+yaml_file.apply_transactions(globals())
 yaml_file.apply_https(globals())
 
 if "LOGGING" not in _file:

@@ -90,6 +90,18 @@ def apply_migration_account(environment: Mapping[str, str], settings: dict[str, 
         databases["default"] = {**(databases.get("default") or {}), **account}
 
 
+def apply_transactions(settings: dict[str, Any]) -> None:
+    """
+    Turn off transactions around whole requests: each change is a transaction of its own, which must end with it.
+
+    :param settings: a settings module's names, whose `DATABASES` is changed
+    """
+    databases = settings.get("DATABASES")
+    for database in databases.values() if isinstance(databases, dict) else ():
+        if isinstance(database, dict) and database.get("ATOMIC_REQUESTS"):
+            database["ATOMIC_REQUESTS"] = False
+
+
 def apply_https(settings: dict[str, Any]) -> None:
     """
     For a `ROOT_URL` of https, keep cookies to https, and add the service's own origin to `CSRF_TRUSTED_ORIGINS`.

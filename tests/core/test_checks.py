@@ -2,6 +2,7 @@
 """Settings with which the service must not run: each is refused in one line that names the setting and the cause."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -39,6 +40,7 @@ def own_key() -> dict[str, Any]:
 def deployment(settings: Settings, own_key: dict[str, Any]) -> Settings:
     """Settings of a deployment that has secrets and keys of its own."""
     settings.REFUSE_PLACEHOLDER_SECRETS = True
+    settings.LTI_API_BASE = "https://exams.example.org"
     settings.CONFIGURATION_FILE = "edx_exams.yml"
     for name in ("SECRET_KEY", "SOCIAL_AUTH_EDX_OAUTH2_SECRET", "BACKEND_SERVICE_EDX_OAUTH2_SECRET"):
         setattr(settings, name, GOOD)
@@ -216,6 +218,19 @@ WRONG: Final[list[Change]] = [
     ("ENABLE_AUTO_AUTH", True),
     ("DATABASES", {}),
     ("DATABASES", {"default": {"ENGINE": "django.db.backends.msql"}}),
+    ("DATABASES", {"default": {"ENGINE": "django.db.backends.sqlite3", "AUTOCOMMIT": False}}),
+    ("DATABASES", {"default": {"ENGINE": "django.db.backends.sqlite3", "CONN_MAX_AGE": "60"}}),
+    ("SESSION_COOKIE_AGE", "two weeks"),
+    ("USE_X_FORWARDED_HOST", "true"),
+    ("DEBUG", True),
+    ("CORS_ALLOW_ALL_ORIGINS", True),
+    ("CORS_ORIGIN_ALLOW_ALL", True),
+    ("CORS_ALLOWED_ORIGIN_REGEXES", [".*"]),
+    ("CORS_ALLOWED_ORIGIN_REGEXES", ["^https://"]),
+    ("CORS_ALLOWED_ORIGIN_REGEXES", ["("]),
+    ("CORS_ALLOWED_ORIGIN_REGEXES", ".*"),
+    ("LTI_BROWSER_EXTENSION_URL", "javascript:alert(1)"),
+    ("JWT_AUTH.JWT_AUTH_COOKIE_SIGNATURE", "edx-jwt-cookie-header-payload"),
     ("JWT_AUTH.JWT_LEEWAY", "60"),
     ("JWT_AUTH.JWT_LEEWAY", -1),
     ("JWT_AUTH.JWT_ISSUERS", {"ISSUER": "x"}),
@@ -244,6 +259,8 @@ def test_each_wrong_value_is_refused_in_one_line_that_names_the_setting(
 SUSPICIOUS: Final[list[tuple[Mapping[str, Any], str]]] = [
     ({"ROOT_URL": "https://exams.example.org"}, "edx_exams.W004"),
     ({"SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT": PLACEHOLDER_SECRET}, "edx_exams.W002"),
+    ({"LTI_API_BASE": "http://exams.example.org"}, "edx_exams.lti.W001"),
+    ({"LTI_API_BASE": "https://exams.example.org/exams"}, "edx_exams.lti.W001"),
     ({"JWT_AUTH.JWT_ISSUERS": [], "JWT_AUTH.JWT_AUDIENCE": None}, "edx_exams.W003"),
 ]
 
@@ -255,7 +272,7 @@ def test_what_may_be_meant_is_a_warning(
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     for name, value in changes.items():
         put(deployment, name, value)
-    found = [message.id for message in run_checks(tags=[TAG]) if str(message.id).startswith("edx_exams.W")]
+    found = [message.id for message in run_checks(tags=[TAG]) if re.match(r"edx_exams\.(lti\.)?W", str(message.id))]
     assert found == [expected]
     run_settings_checks()
 

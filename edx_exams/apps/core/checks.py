@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ TAG: Final = "edx_exams"
 _OWN_VALUE: Final = (
     "Put a value of this deployment's own into the file that EDX_EXAMS_CFG names, or into the environment."
 )
+
+
+#: Of no deployment (RFC 2606): a pattern that matches them matches any site.
+_FOREIGN_ORIGINS: Final = ("https://site.invalid", "http://site.invalid")
 
 
 @register(TAG)
@@ -95,7 +100,17 @@ def check_addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 @register(TAG)
 def check_jwt(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Each issuer of tokens has an audience, and claims are mapped to fields that people have."""
-    return [*_issuers(), *_mapped_fields()]
+    return [*_issuers(), *_mapped_fields(), *_cookies()]
+
+
+def _cookies() -> Iterator[CheckMessage]:
+    names = [value_of(f"JWT_AUTH.{key}") for key in ("JWT_AUTH_COOKIE_HEADER_PAYLOAD", "JWT_AUTH_COOKIE_SIGNATURE")]
+    if not all(isinstance(name, str) and name for name in names) or names[0] == names[1]:
+        problem = (
+            "JWT_AUTH['JWT_AUTH_COOKIE_HEADER_PAYLOAD'] and JWT_AUTH['JWT_AUTH_COOKIE_SIGNATURE'] must be the names "
+            "of two cookies."
+        )
+        yield Error(problem, hint="The LMS's own: edx-jwt-cookie-header-payload, -signature.", id="edx_exams.E015")
 
 
 def _issuers() -> Iterator[CheckMessage]:
@@ -140,7 +155,7 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     """A deployment has a database, lets nobody in without a password, and knows that it is reached by https."""
     if not settings.REFUSE_PLACEHOLDER_SECRETS:
         return []
-    return [*_databases(), *_auto_auth(), *_https()]
+    return [*_databases(), *_auto_auth(), *_debug(), *_origins(), *_https()]
 
 
 def _databases() -> Iterator[CheckMessage]:
@@ -155,12 +170,49 @@ def _databases() -> Iterator[CheckMessage]:
         load_backend(engine)
     except (ImproperlyConfigured, ImportError):
         yield Error("DATABASES['default']['ENGINE'] cannot be loaded.", hint=hint, id="edx_exams.E011")
+    if database.get("AUTOCOMMIT", True) is not True:
+        problem = "DATABASES['default']['AUTOCOMMIT'] must not be off: nothing that is written would stay."
+        yield Error(problem, hint="Leave it out.", id="edx_exams.E011")
+    age = database.get("CONN_MAX_AGE", 0)
+    if age is not None and (isinstance(age, bool) or not isinstance(age, (int, float)) or age < 0):
+        problem = "DATABASES['default']['CONN_MAX_AGE'] must be a number of seconds, or None."
+        yield Error(problem, id="edx_exams.E011")
 
 
 def _auto_auth() -> Iterator[CheckMessage]:
     if settings.ENABLE_AUTO_AUTH:
         problem = "ENABLE_AUTO_AUTH is on: /auto_auth/ makes a superuser of anybody."
         yield Error(problem, hint="It is for development alone.", id="edx_exams.E012")
+
+
+def _debug() -> Iterator[CheckMessage]:
+    if settings.DEBUG:
+        problem = "DEBUG is on: whoever causes an error is shown settings and personal data."
+        yield Error(problem, hint="It is for development alone.", id="edx_exams.E013")
+
+
+def _origins() -> Iterator[CheckMessage]:
+    """Refuse to let any site read, with a visitor's cookies, what the service answers."""
+    hint = "Name the micro-frontends in CORS_ORIGIN_WHITELIST."
+    for name in ("CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"):
+        if getattr(settings, name, False):
+            problem = f"{name} is on: any web site could read what a visitor may see."
+            yield Error(problem, hint=hint, id="edx_exams.E014")
+    for name in ("CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ORIGIN_REGEX_WHITELIST"):
+        patterns = getattr(settings, name, ())
+        if not isinstance(patterns, (list, tuple)):
+            yield Error(f"{name} must be a list.", id="edx_exams.E014")
+        elif any(_matches_any_site(pattern) for pattern in patterns):
+            problem = f"{name} has a pattern that is none, or that any web site matches."
+            yield Error(problem, hint=hint, id="edx_exams.E014")
+
+
+def _matches_any_site(pattern: object) -> bool:
+    """Tell what is no pattern, too."""
+    try:
+        return any(re.match(pattern, origin) for origin in _FOREIGN_ORIGINS)  # type: ignore[call-overload]
+    except (TypeError, re.error):
+        return True
 
 
 def _https() -> Iterator[CheckMessage]:

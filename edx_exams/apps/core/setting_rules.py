@@ -68,6 +68,25 @@ def mapping_of(item: Rule) -> Rule:
     )
 
 
+def like(default: object) -> Rule | None:
+    """
+    Return a rule that accepts values of the type of a setting's default; None where the default is no guide.
+
+    Django takes text for several of its settings where its own default is of another type, so text is no guide.
+    """
+    match default:
+        case bool():
+            return FLAG
+        case int():
+            return Rule(lambda value: type(value) is int, "a whole number")
+        case list() | tuple():
+            return Rule(lambda value: isinstance(value, (list, tuple)), "a list")
+        case dict():
+            return MAPPING
+        case _:
+            return None
+
+
 def is_placeholder(value: str) -> bool:
     """Tell a value of an example that nobody replaced."""
     return bool(_PLACEHOLDER.search(value.strip()))

@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from django.conf import global_settings
+
 from edx_exams.apps.core.setting_rules import (
     ANY_TEXT,
     DOTTED_NAME,
@@ -13,6 +15,7 @@ from edx_exams.apps.core.setting_rules import (
     TEXT,
     URL,
     Rule,
+    like,
     list_of,
     one_of,
     seconds,
@@ -27,7 +30,20 @@ _HEADER: Final = Rule(
     "a list of a header's name as Django has it and its value: [HTTP_X_FORWARDED_PROTO, https]",
 )
 
+#: Django's own settings that may be None, though their default is a number.
+_MAY_BE_NONE: Final = frozenset(
+    {"CSRF_COOKIE_AGE", "DATA_UPLOAD_MAX_MEMORY_SIZE", "DATA_UPLOAD_MAX_NUMBER_FIELDS", "DATA_UPLOAD_MAX_NUMBER_FILES"}
+)
+
+#: Of each setting of Django whose default tells its type: `SESSION_COOKIE_AGE: "two weeks"` fails at a log-in only.
+_LIKE_DJANGOS_DEFAULTS: Final[Mapping[str, Rule]] = {
+    name: rule.or_none() if name in _MAY_BE_NONE else rule
+    for name in dir(global_settings)
+    if name.isupper() and (rule := like(getattr(global_settings, name))) is not None
+}
+
 RULES: Final[Mapping[str, Rule]] = {
+    **_LIKE_DJANGOS_DEFAULTS,
     "DEBUG": FLAG,
     "ALLOWED_HOSTS": list_of(ANY_TEXT),
     "CORS_ORIGIN_WHITELIST": list_of(ORIGIN),

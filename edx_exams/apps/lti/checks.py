@@ -3,20 +3,22 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  (the framework's name)
 from django.db import DatabaseError
 
 from edx_exams.apps.core.checks import TAG
 from edx_exams.apps.core.setting_rules import ANY_TEXT, FLAG, HOST, URL, Rule, list_of, violations, whole_number
-from edx_exams.apps.lti import platform_keys
+from edx_exams.apps.lti import addresses, platform_keys
 from edx_exams.apps.lti.models import LtiPlatformKey
 
 RULES: Final[Mapping[str, Rule]] = {
     "LTI_API_BASE": URL.or_none(),
     "LTI_BASE": URL.or_none(),
+    "LTI_BROWSER_EXTENSION_URL": URL,
     "LTI_KEY_ENCRYPTION_KEYS": list_of(ANY_TEXT),
     "LTI_TOOL_URL_ALLOWED_HOSTS": list_of(HOST),
     "LTI_REQUIRE_JTI": FLAG,
@@ -29,6 +31,23 @@ RULES: Final[Mapping[str, Rule]] = {
 def check_values(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Settings are of the type and within the bounds that the platform relies on."""
     return list(violations(RULES, id="edx_exams.lti.E010"))
+
+
+@register(TAG)
+def check_base(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of an address at which browsers would not keep the launch cookie, or tools would not find the service."""
+    base = urlsplit(str(addresses.issuer()))
+    if not settings.REFUSE_PLACEHOLDER_SECRETS:
+        return []
+    faults = []
+    if base.scheme == "http":
+        faults.append("is not https: launches fail in most browsers")
+    if base.path.strip("/"):
+        faults.append("has a path, which the addresses that tools are told do not have")
+    hint = "It is LTI_API_BASE; without it LTI_BASE, then LMS_ROOT_URL."
+    return [
+        Warning(f"The address of the LTI platform {fault}.", hint=hint, id="edx_exams.lti.W001") for fault in faults
+    ]
 
 
 @register(TAG)
