@@ -12,14 +12,18 @@ from collections.abc import Callable
 from typing import Any, Final, override
 
 from django.conf import settings
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.core.exceptions import ValidationError
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware import csrf, locale
 from django.shortcuts import render
 from django.utils import translation
+from django.utils.translation import gettext
 
 from edx_exams.apps.api.errors import json_refusal
 from edx_exams.apps.core.unstorable_text import UnstorableText
@@ -33,6 +37,8 @@ _API: Final = "/api/"
 _LTI: Final = "/lti/"
 #: Paths whose answers are JSON for programs, which have no session.
 _WITHOUT_PAGES: Final = (_API, "/health", "/live", "/ready", "/heartbeat")
+#: Of any table: 8 bytes, signed.
+_LARGEST_ID: Final = 2**63 - 1
 #: Methods whose requests have no body that anybody reads.
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -71,6 +77,35 @@ class RefuseUnstorableText:
             return None
         log.warning("Refused: a value of the request cannot be stored")
         return render(request, "400.html", {"exception": str(exception)}, status=400)
+
+
+class RefuseUnknownSelection:
+    """Refuses an action of the admin on rows whose ids cannot be any: Django's own answer is a server error."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
+        """Refuse the request, or let the view have it."""
+        model_admin = getattr(view, "model_admin", None)  # of the admin's own views
+        if request.method != "POST" or model_admin is None:
+            return None
+        key = model_admin.opts.pk
+        if all(_can_be_id(key, value) for value in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            return None
+        message = gettext("An entry that was chosen does not exist.")
+        return render(request, "400.html", {"exception": message}, status=400)
+
+
+def _can_be_id(key: "models.Field[Any, Any]", value: str) -> bool:
+    try:
+        return 0 <= key.to_python(value) <= _LARGEST_ID if isinstance(key, models.IntegerField) else "\0" not in value
+    except ValidationError:
+        return False
 
 
 class RequestLimits:

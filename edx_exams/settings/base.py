@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "edx_rest_framework_extensions.auth.jwt.middleware.EnsureJWTAuthSettingsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "edx_exams.middleware.RefuseUnstorableText",
+    "edx_exams.middleware.RefuseUnknownSelection",
 ]
 
 ROOT_URLCONF = "edx_exams.urls"

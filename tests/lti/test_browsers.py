@@ -103,7 +103,7 @@ def test_a_request_of_a_tools_server_that_cannot_be_read_is_refused_in_json(vend
         headers = {"Authorization": f"Bearer {vendor.access_token()}"}
         answer = Client().generic("POST", path, body, sent_as, headers=headers)
         assert answer.status_code in (400, 413, 415), (path, sent_as)
-        assert answer.json().get("error") or answer.json()["detail"]
+        assert answer.json()["error" if path == token else "detail"], "RFC 6749, section 5.2"
 
 
 def test_text_that_a_column_cannot_hold_is_the_senders_mistake_and_not_an_outage(

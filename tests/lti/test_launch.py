@@ -18,7 +18,19 @@ from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiLaunch, LtiTool, ProctoredAttempt, UsedToken
 from tests.factories import AllowanceFactory, ExamFactory, UserFactory, make_attempt
 from tests.lti.facts import status
-from tests.lti.vendor import AP, LTI, PLATFORM, Browser, Vendor, form_of, proctored_exam, query_of, register
+from tests.lti.vendor import (
+    AP,
+    AUTHORIZE,
+    LTI,
+    PLATFORM,
+    Browser,
+    Vendor,
+    authentication_request,
+    form_of,
+    proctored_exam,
+    query_of,
+    register,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -292,6 +304,32 @@ def test_nobody_is_set_up_for_an_exam_that_was_replaced(
     assert "open it again" in refusal.json()["detail"]
 
 
+@pytest.mark.parametrize("moment", ["before the tool asks", "before the tool answers"])
+def test_an_exam_that_is_replaced_in_the_middle_of_a_launch_is_to_be_opened_again(
+    moment: str, browser: Browser, attempt: ExamAttempt, exam: Exam, vendor: Vendor
+) -> None:
+    told = browser.start(attempt)
+    if moment == "before the tool asks":
+        Exam.objects.filter(pk=exam.pk).update(is_active=False)
+        refused = form_of(browser.authorize(told, vendor)).fields["error_description"]
+    else:
+        message = vendor.start_assessment(browser.bring(told, vendor))
+        Exam.objects.filter(pk=exam.pk).update(is_active=False)
+        answer = browser.answer(message)
+        assert answer.status_code == 400
+        refused = answer.content.decode()
+    assert "open it again" in refused
+    assert status(attempt) == "download_software_clicked"
+
+
+def test_whoever_has_begun_comes_back_to_an_exam_that_was_replaced(
+    browser: Browser, running: ExamAttempt, exam: Exam, vendor: Vendor
+) -> None:
+    Exam.objects.filter(pk=exam.pk).update(is_active=False)
+    assert browser.answer(vendor.start_assessment(browser.launch(running, vendor))).status_code == 200
+    assert status(running) == "started"
+
+
 def test_a_browser_gets_its_refusal_as_a_page_and_others_as_json(browser: Browser) -> None:
     page = browser.follow("/lti/start_proctoring/987654", Accept="text/html,*/*")
     assert page["Content-Type"].startswith("text/html")
@@ -307,11 +345,24 @@ def test_a_link_followed_from_another_website_does_nothing(browser: Browser, att
     assert browser.follow(link, **{"Sec-Fetch-Site": "same-site"}).status_code == 302
 
 
-@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
-def test_a_browser_that_fetches_ahead_changes_nothing(browser: Browser, attempt: ExamAttempt, purpose: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "purpose"),
+    [
+        ("Sec-Purpose", "prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
+    ],
+)
+def test_a_browser_that_fetches_ahead_changes_nothing(
+    browser: Browser, attempt: ExamAttempt, vendor: Vendor, header: str, purpose: str
+) -> None:
     for path in ("start_proctoring", "end_assessment"):
-        assert browser.follow(f"/lti/{path}/{attempt.pk}", **{"Sec-Purpose": purpose}).status_code == 503
+        assert browser.follow(f"/lti/{path}/{attempt.pk}", **{header: purpose}).status_code == 503
     assert status(attempt) == "created"
+    request = authentication_request(browser.start(attempt), vendor)
+    assert browser.get(AUTHORIZE, request, headers={header: purpose}).status_code == 503
+    assert "id_token" in form_of(browser.get(AUTHORIZE, request)).fields, "the person's own request finds it unused"
 
 
 def test_the_cookies_of_the_lms_are_enough_to_follow_a_link(attempt: ExamAttempt) -> None:

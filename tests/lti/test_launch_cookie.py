@@ -15,7 +15,7 @@ from edx_exams.apps.lti.launches import purge
 from edx_exams.apps.lti.models import LaunchSession, LtiLaunch
 from tests.conftest import person
 from tests.factories import UserFactory, make_attempt
-from tests.lti.vendor import Browser, Vendor, form_of
+from tests.lti.vendor import AUTHORIZE, Browser, Vendor, authentication_request, form_of
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +146,7 @@ def test_the_cookie_of_a_person_who_was_deactivated_opens_nothing(
     User.objects.filter(pk=course_team.pk).update(is_active=False)
     answer: Any = browser.authorize(told, vendor) if step == "launch" else browser.get(roster_path(exam))
     assert b"id_token" not in answer.content
-    assert answer.status_code == (200 if step == "launch" else 401), "the tool is told login_required"
+    assert answer.status_code == (200 if step == "launch" else 403), "the tool is told login_required"
 
 
 def test_a_bearer_token_that_is_about_to_expire_buys_no_more_than_a_launch(attempt: ExamAttempt) -> None:
@@ -156,3 +156,23 @@ def test_a_bearer_token_that_is_about_to_expire_buys_no_more_than_a_launch(attem
     assert client.get(launch_path(attempt), headers=headers).status_code == 302
     assert client.get("/admin/").status_code == 302
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_cookie_of_that_name_from_another_service_of_the_domain_stops_no_launch(
+    is_last: bool, browser: Browser, attempt: ExamAttempt, vendor: Vendor
+) -> None:
+    attacker = UserFactory.create()
+    theirs = Browser(attacker)
+    theirs.start(make_attempt(attempt.exam, attacker))
+    request = authentication_request(browser.start(attempt), vendor)
+    own = browser.cookies[COOKIE_NAME].value
+    browser.cookies.clear()
+
+    def answer(*values: str) -> Any:
+        cookies = "; ".join(f"{COOKIE_NAME}={value}" for value in values)
+        return form_of(browser.post(AUTHORIZE, request, headers={"Cookie": cookies})).fields
+
+    for planted in ("planted", theirs.cookies[COOKIE_NAME].value):
+        assert "id_token" not in answer(planted)
+    assert "id_token" in answer(*((planted, own) if is_last else (own, planted)))

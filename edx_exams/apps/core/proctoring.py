@@ -11,11 +11,14 @@ from edx_exams.apps.core import clock
 from edx_exams.apps.core.exceptions import (
     AssessmentOfAnotherTool,
     ControlNotAllowed,
+    ExamDoesNotExist,
+    ExamRetired,
     NoSuchAssessment,
     TooManyReports,
 )
 from edx_exams.apps.core.history import save_with_history
 from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, User
+from edx_exams.apps.core.owed_time import exam_for_start
 from edx_exams.apps.core.statuses import ControlStatus, ExamAttemptStatus, control_status_of
 from edx_exams.apps.core.transition_rules import (
     CONTROL_ALLOWED_FROM,
@@ -64,8 +67,14 @@ def launch_tool(attempt: ExamAttempt, learner: User, *, now: datetime | None = N
 
     :param attempt: with its exam
     :raises ExamIllegalStatusTransition: the attempt is finished
+    :raises ExamRetired: it has not begun, and its exam was replaced or removed
     """
-    apply_transition(attempt, LAUNCH_TOOL, by=learner, reason="sent to the proctoring tool", now=now)
+
+    def launch(locked: ExamAttempt, moment: datetime) -> None:
+        transit(locked, LAUNCH_TOOL, by=learner, reason="sent to the proctoring tool", now=moment)
+        _require_current_exam(locked)
+
+    act_on(attempt, launch, by=learner, now=now)
 
 
 def mark_ready(
@@ -83,13 +92,30 @@ def mark_ready(
     :param record: writes of the caller's own that belong to it, called with the moment at which it happens, in the same
         transaction: both or neither
     :raises ExamIllegalStatusTransition: the attempt is finished
+    :raises ExamRetired: it has not begun, and its exam was replaced or removed
     """
 
     def mark(locked: ExamAttempt, moment: datetime) -> None:
         transit(locked, MARK_READY, by=learner, reason=reason, now=moment)
+        _require_current_exam(locked)
         record(moment)
 
     act_on(attempt, mark, by=learner, now=now)
+
+
+def _require_current_exam(attempt: ExamAttempt) -> None:
+    """
+    Let nobody be checked in for an exam that cannot be started any more.
+
+    :param attempt: locked
+    :raises ExamRetired: it has not begun, and its exam was replaced or removed, perhaps a moment ago
+    """
+    if attempt.start_time is not None:
+        return
+    try:
+        exam_for_start(attempt.exam_id)
+    except ExamDoesNotExist:
+        raise ExamRetired from None
 
 
 def submit_if_unfinished(attempt: ExamAttempt, learner: User, *, now: datetime | None = None) -> None:

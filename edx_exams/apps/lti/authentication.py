@@ -6,6 +6,7 @@ from typing import override
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from edx_exams.apps.api.token_person import require_active
 from edx_exams.apps.core.models import User
 from edx_exams.apps.lti import launch_sessions
 
@@ -16,4 +17,7 @@ class LaunchCookieAuthentication(BaseAuthentication):
     @override
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         user = launch_sessions.current_user(request._request)  # noqa: SLF001  (REST framework offers no other way)
-        return (user, None) if user else None
+        if user is None:
+            return None
+        require_active(user)
+        return user, None

@@ -22,6 +22,8 @@ COOKIE_NAME: Final = "edx_exams_launch"
 COOKIE_PATH: Final = "/lti/"
 #: Characters of a cookie's value that can be one of ours.
 _MAX_SECRET_LENGTH: Final = 128
+#: Cookies of this name that are looked at.
+_MAX_COOKIES: Final = 8
 
 
 class OpenedSession(NamedTuple):
@@ -51,8 +53,7 @@ def open_session(request: HttpRequest, user: User, *, now: datetime | None = Non
     """
     now = now or timezone.now()
     values = {"expires_at": now + LAUNCH_LIFETIME, "is_staff": user.is_staff}
-    secret = _secret_of(request)
-    if secret is not None:
+    for secret in _secrets_of(request):
         existing = LaunchSession.objects.filter(secret_hash=digest(secret))
         if existing.filter(user=user, expires_at__gt=now).update(**values):
             return OpenedSession(secret, digest(secret))
@@ -90,8 +91,10 @@ def current_user(request: HttpRequest) -> User | None:
     Find the person of the browser's launch session, None if there is none that is still valid.
 
     Global staff rights count only if the launch was made with them and the person still has them.
+
+    :returns: perhaps somebody whose account is not active
     """
-    session = _session_of(request)
+    session = next(iter(_sessions_of(request)), None)
     if session is None:
         return None
     user = session.user
@@ -102,26 +105,35 @@ def current_user(request: HttpRequest) -> User | None:
 
 def current_hash(request: HttpRequest) -> str | None:
     """Return the hash that the browser's launches bear, None without a valid launch session."""
-    session = _session_of(request)
-    return session.secret_hash if session else None
+    return next((session.secret_hash for session in _sessions_of(request) if session.user.is_active), None)
 
 
 def belongs_to_browser(launch: LtiLaunch, request: HttpRequest) -> bool:
     """Tell whether a launch was begun in this browser's launch session, and the session is still its person's."""
-    session = _session_of(request)
-    if session is None or session.user_id != launch.user_id:
-        return False
-    return secrets.compare_digest(session.secret_hash, launch.session_hash)
+    return any(
+        session.user.is_active
+        and session.user_id == launch.user_id
+        and secrets.compare_digest(session.secret_hash, launch.session_hash)
+        for session in _sessions_of(request)
+    )
 
 
-def _session_of(request: HttpRequest) -> LaunchSession | None:
-    secret = _secret_of(request)
-    if secret is None:
-        return None
+def _sessions_of(request: HttpRequest) -> list[LaunchSession]:
+    """Return the browser's launch sessions that are still valid: one, but where it has a foreign cookie as well."""
+    hashes = [digest(secret) for secret in _secrets_of(request)]
+    if not hashes:
+        return []
     sessions = LaunchSession.objects.select_related("user")
-    return sessions.filter(secret_hash=digest(secret), expires_at__gt=timezone.now(), user__is_active=True).first()
+    return list(sessions.filter(secret_hash__in=hashes, expires_at__gt=timezone.now()).order_by("-pk"))
 
 
-def _secret_of(request: HttpRequest) -> str | None:
-    secret = request.COOKIES.get(COOKIE_NAME)
-    return secret if secret and len(secret) <= _MAX_SECRET_LENGTH else None
+def _secrets_of(request: HttpRequest) -> list[str]:
+    """
+    Return the values that the browser sent under the cookie's name.
+
+    There may be several: another service of the same domain can set a cookie of this name for all of the domain, and
+    `request.COOKIES` keeps the last, which need not be ours (RFC 6265, section 8.6).
+    """
+    pairs = (part.partition("=") for part in request.META.get("HTTP_COOKIE", "").split(";"))
+    values = [value.strip() for name, _, value in pairs if name.strip() == COOKIE_NAME]
+    return [value for value in values if 0 < len(value) <= _MAX_SECRET_LENGTH][:_MAX_COOKIES]

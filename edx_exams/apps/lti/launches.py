@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from edx_exams.apps.core.api import get_exam_url_path, get_review_policy_exception, mark_ready
-from edx_exams.apps.core.exceptions import ExamBaseException
+from edx_exams.apps.core.exceptions import ExamBaseException, ExamRetired
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
@@ -110,6 +110,8 @@ def find_launch(request: HttpRequest, tool: LtiTool, *, hint: str, login_hint: s
         raise _no_launch("login_hint")
     if not _has_its_attempt(launch):
         raise _no_launch("attempt")
+    if launch.message_type == MessageType.start_proctoring and _is_replaced(launch):
+        raise _replaced()
     if not is_tool_of_exam(tool, launch.exam):
         raise _another_tool()
     launch.tool = tool
@@ -126,6 +128,11 @@ def _has_its_attempt(launch: LtiLaunch) -> bool:
     return may_begin or launch.message_type == MessageType.end_assessment
 
 
+def _is_replaced(launch: LtiLaunch) -> bool:
+    """Tell whether the exam was replaced or removed before the launch's attempt began: it will not begin any more."""
+    return launch.attempt is not None and launch.attempt.start_time is None and not launch.exam.is_active
+
+
 def _no_launch(code: str) -> Refused:
     return Refused(
         _("This launch has been used already, is too old, or began elsewhere. Start again from the exam."), code
@@ -134,6 +141,10 @@ def _no_launch(code: str) -> Refused:
 
 def _another_tool() -> Refused:
     return Refused(_("This exam has another proctoring tool now. Start again from the exam."), "tool of the provider")
+
+
+def _replaced() -> Refused:
+    return Refused(str(ExamRetired()), "exam replaced")
 
 
 def issue_id_token(launch: LtiLaunch, *, nonce: str, now: datetime | None = None) -> str:
@@ -251,6 +262,8 @@ def accept_start_assessment(request: HttpRequest, tool: LtiTool, message: StartA
         raise _no_launch("attempt_number")
     try:
         mark_ready(attempt, attempt.user, record=lambda now: _record_answer(launch, attempt, message, now=now))
+    except ExamRetired:
+        raise _replaced() from None
     except ExamBaseException as refusal:
         if refusal.http_status >= 500:
             raise

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest
 
+#: The standard header (Fetch, section 3.7), and what browsers sent before it.
+_PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 _NAVIGATION_DESTINATIONS: Final = frozenset({"document", "iframe", "frame"})
 
 
@@ -29,7 +31,9 @@ class Verdict(Enum):
 
 def is_prefetch(headers: Mapping[str, str]) -> bool:
     """Tell whether the browser fetches ahead: the person has not followed the link."""
-    return any("prefetch" in headers.get(name, "").lower() for name in ("Sec-Purpose", "Purpose"))
+    return any(
+        word in headers.get(name, "").lower() for name in _PURPOSES for word in ("prefetch", "prerender", "preview")
+    )
 
 
 def is_navigation_of_this_site(headers: Mapping[str, str]) -> bool:

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from edx_exams.apps.core.limits import is_storable_text
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-from edx_exams.apps.lti import addresses, exam_frame, launch_sessions, launches, tool_keys
-from edx_exams.apps.lti.exceptions import KeysNotReady
+from edx_exams.apps.lti import addresses, exam_frame, launch_sessions, launches, navigation, tool_keys
+from edx_exams.apps.lti.exceptions import KeysNotReady, PrefetchRefused
 from edx_exams.apps.lti.forms import UnsupportedForm, read_form
 from edx_exams.apps.lti.middleware import tool_page
 from edx_exams.apps.lti.models import LtiTool, enabled_tool, is_safe_to_launch
@@ -60,6 +60,8 @@ def browser_endpoint(view: View) -> View:
 
     @functools.wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if navigation.is_prefetch(request.headers):  # the page that the person then sees would find its launch used
+            return pages.refusal(request, str(PrefetchRefused()), status=PrefetchRefused.http_status)
         try:
             return view(request, *args, **kwargs)
         except UnsupportedForm:

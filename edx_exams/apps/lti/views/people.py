@@ -29,7 +29,6 @@ from edx_exams.apps.core.exam_types import PRACTICE_TYPES
 from edx_exams.apps.core.exceptions import (
     ExamIllegalStatusTransition,
     ExamPermissionDenied,
-    ExamRetired,
     NotYourAttempt,
 )
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
@@ -152,8 +151,6 @@ class StartProctoring(AttemptLaunchView):
     @override
     def act(self, request: AuthenticatedRequest, attempt: ExamAttempt) -> HttpResponse:
         """Begin a launch of LtiStartProctoring."""
-        if attempt.start_time is None and not attempt.exam.is_active:
-            raise CannotLaunch(str(ExamRetired()))
         tool = tool_of_exam(attempt.exam)
         try:
             if tool is None and attempt.exam.exam_type in PRACTICE_TYPES:

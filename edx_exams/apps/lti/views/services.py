@@ -79,9 +79,18 @@ def service(*methods: str) -> Callable[[View], View]:
                 body = {"error": "temporarily_unavailable", "detail": detail}
                 return JsonResponse(body, status=503, headers={"Retry-After": RETRY_AFTER})
 
-        return csrf_exempt(answer)
+        endpoint = csrf_exempt(answer)
+        endpoint.refuse = _refuse_unread  # type: ignore[attr-defined]  # for `RequestLimits`
+        return endpoint
 
     return decorate
+
+
+def _refuse_unread(request: HttpRequest, status: int, detail: str) -> HttpResponse:  # noqa: ARG001
+    """Answer a request whose body is not read."""
+    log.warning("A tool's request was refused: body not read (%d)", status)
+    body = {"error": "invalid_request", "detail": detail, "errors": {"non_field_errors": [detail]}}
+    return JsonResponse(body, status=status)
 
 
 def _only(methods: tuple[str, ...], request: HttpRequest, view: View) -> View:
