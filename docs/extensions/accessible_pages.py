@@ -23,8 +23,8 @@ _COMPLETIONS: Final = (
     # What scrolls sideways can be scrolled by keyboard.
     (re.compile(r"<pre>"), r'<pre tabindex="0">'),
     (
-        re.compile(r'<div class="table-wrapper ([^"]*)">'),
-        r'<div class="table-wrapper \1" tabindex="0" role="group" aria-label="Table">',
+        re.compile(r'<div class="table-wrapper ([^"]*)"((?: id="[^"]*")?)>'),
+        r'<div class="table-wrapper \1"\2 tabindex="0" role="group" aria-label="Table">',
     ),
     # A picture says in words what it shows.
     (
