@@ -110,6 +110,13 @@ class Platform:
         )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need the machine in one process: to set it up takes a minute."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "machine" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("machine"))
+
+
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which the how-to was followed to its end."""
