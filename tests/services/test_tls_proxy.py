@@ -68,15 +68,12 @@ def site(
     port, upstream = free_port(), free_port()
     root_url = f"https://localhost:{port}"
     issuer = {"ISSUER": tokens.ISSUER, "AUDIENCE": tokens.AUDIENCE, "SECRET_KEY": OWN}
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     file = {
         "SECRET_KEY": OWN,
         "SOCIAL_AUTH_EDX_OAUTH2_SECRET": OWN,
         "BACKEND_SERVICE_EDX_OAUTH2_SECRET": OWN,
-        "TOKEN_SIGNING": {
-            "JWT_PRIVATE_SIGNING_JWK": RSAAlgorithm.to_jwk(
-                rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            )
-        },
+        "TOKEN_SIGNING": {"JWT_PRIVATE_SIGNING_JWK": RSAAlgorithm.to_jwk(key)},
         "JWT_AUTH": {"JWT_PUBLIC_SIGNING_JWK_SET": tokens.public_jwk_set(), "JWT_ISSUERS": [issuer]},
         "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(directory / "db.sqlite3")}},
         "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
@@ -121,7 +118,14 @@ def site(
                 pass
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
             time.sleep(0.5)
-        yield {"url": root_url, "verify": str(certificate.certificate), "attempt": attempt}
+        private = RSAAlgorithm.to_jwk(key, as_dict=True)
+        yield {
+            "url": root_url,
+            "verify": str(certificate.certificate),
+            "attempt": attempt,
+            "log": log,
+            "secrets": [OWN, PASSWORD, *(private[name] for name in ("d", "p", "q", "dp", "dq", "qi"))],
+        }
 
 
 @pytest.fixture
@@ -219,3 +223,28 @@ def test_in_a_real_browser_every_page_of_the_admin_opens(site: dict[str, Any]) -
     lists = {path for path in seen if path.count("/") == 4}
     assert len(lists) >= len(SUPERUSER_MAY)
     assert {"/admin/core/exam/add/", f"/admin/core/examattempt/{site['attempt']}/change/"} <= seen
+
+
+def test_no_log_of_all_this_has_a_secret_a_token_or_a_name(site: dict[str, Any], browser: requests.Session) -> None:
+    """After the tests above, and after those who try with what is wrong: the log of the service and of its proxy."""
+    url, learner = site["url"], LEARNER.authorization("RS512")
+    token = learner["Authorization"].split()[1]
+    exams = f"{url}/api/v1/exams/course_id/{COURSE_ID}"
+    broken = token[:-8] + "AAAAAAAA"
+    for headers in (learner, {"Authorization": f"JWT {broken}"}, {"Authorization": f"Bearer {token}"},
+                    {"Cookie": f"edx-jwt-cookie={broken}; edx_exams_sessionid=stolen-session"}):  # fmt: skip
+        browser.get(exams, headers=headers, timeout=60)
+        browser.patch(exams, data=b'[{"exam_name": "of-a-learner"', headers=headers, timeout=60)
+    browser.post(f"{url}/admin/login/", {"username": "grace-hopper", "password": "wrong-but-close"}, timeout=60)
+    browser.post(f"{url}/lti/start_proctoring_assessment", {"JWT": broken}, timeout=60)
+    browser.post(f"{url}/lti/lti_consumer/v1/launch/", {"client_id": "x", "state": "state-of-a-tool"}, timeout=60)
+    for path in ("/complete/edx-oauth2/?code=code-of-the-lms&state=s", f"/lti/start_proctoring/{site['attempt']}"):
+        browser.get(f"{url}{path}", headers=learner, allow_redirects=False, timeout=60)
+    log = site["log"].read_text(errors="replace")
+    assert "Unauthorized: /api/v1/" in log, "what is refused is logged"
+    sent = ("stolen-session", "wrong-but-close", "grace-hopper", "state-of-a-tool", "of-a-learner", "code-of-the-lms")
+    people = ("ada@", "root@", "teacher", LEARNER.username + '"', "[user ada")
+    found = [secret[:6] for secret in (*site["secrets"], *sent, *people) if secret in log]
+    assert not found
+    assert not re.search(r"eyJ[\w-]{10,}", log), "no token, whole or in part"
+    assert not re.search(r"edx_exams_(launch|sessionid|csrftoken)=", log)
