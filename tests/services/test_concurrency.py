@@ -286,6 +286,23 @@ def clients_zero_while_paused_and_granted(course: Course) -> list[str]:
 
 
 @scenario
+def clients_zero_and_a_grant_that_comes_too_late(course: Course) -> list[str]:
+    attempt = course.running_attempt()
+    began = timezone.now() - timedelta(minutes=60, seconds=5)
+    ExamAttempt.objects.using(alias(course)).filter(pk=attempt.id).update(start_time=began)
+    ExamAttempt.history.using(alias(course)).filter(id=attempt.id, start_time__isnull=False).update(start_time=began)
+    answers = course.at_once(
+        7 * [course.allow(attempt.learner, attempt.exam, 15), act(attempt.learner, attempt, "submit")]
+        + 6 * [latest(attempt.learner)]
+    )
+    after = row(attempt, course)
+    findings = unexpected(answers, {200: 20})
+    if (after.status, after.end_time) != ("submitted", began + timedelta(minutes=60)):
+        findings.append(f"{after.status} at {after.end_time}: left running past its end")
+    return findings + [f"still running: {answer}" for answer in answers if b'"started"' in answer.content]
+
+
+@scenario
 def too_late_and_whatever_is_asked(course: Course) -> list[str]:
     attempt = course.running_attempt(exam_type="practice")
     began = timezone.now() - timedelta(hours=3)
