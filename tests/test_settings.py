@@ -390,6 +390,7 @@ class TestWsgi:
             timeout=60,
         )
 
+    @pytest.mark.exhaustive
     def test_it_starts_with_sound_settings(self, sound: dict[str, Any], tmp_path: Path) -> None:
         started = self.start(sound, tmp_path)
         assert (started.returncode, started.stdout.splitlines()[-1:]) == (0, ["Handler"]), started.stderr
@@ -404,6 +405,7 @@ class TestWsgi:
             ({"EVENT_BUS_PRODUCER_CONFIG": [1]}, ["EVENT_BUS_PRODUCER_CONFIG"]),
         ],
     )
+    @pytest.mark.exhaustive
     def test_it_does_not_start_with_wrong_ones_and_ends_as_gunicorns_master_understands(
         self, wrong: dict[str, Any], names: list[str], sound: dict[str, Any], tmp_path: Path
     ) -> None:

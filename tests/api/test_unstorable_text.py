@@ -148,6 +148,7 @@ def operator(client: Client) -> Client:
 
 
 @pytest.mark.parametrize("text", ["\U0001f600", "\U00020bb7"])
+@pytest.mark.exhaustive
 def test_no_text_in_the_admin_is_an_error_of_ours(text: str, operator: Client, learner: User) -> None:
     for model in admin.site._registry:
         page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")

@@ -169,6 +169,7 @@ def actions_of(model: type[Model], browser: Client) -> list[str]:
     return re.findall(r'<option value="(\w+)"', options.partition("</select>")[0])
 
 
+@pytest.mark.exhaustive
 def test_no_list_of_the_admin_stumbles_over_entries_that_cannot_be(browser: Client) -> None:
     tried = 0
     for model in admin.site._registry:

@@ -215,6 +215,7 @@ def test_the_switch_of_the_bus_keeps_it_from_reading(reading: Run, settings: Set
     assert people() == []
 
 
+@pytest.mark.exhaustive
 def test_on_the_wire_a_new_group_reads_from_the_beginning_and_commits_what_is_done(
     mock_bus: MockBus, settings: Settings
 ) -> None:

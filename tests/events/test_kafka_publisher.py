@@ -81,6 +81,7 @@ def test_key_value_headers_and_subjects_are_the_librarys(
     assert mock_bus.registry.subjects == subjects
 
 
+@pytest.mark.exhaustive
 def test_many_courses_arrive_whole_and_in_order(
     publisher: KafkaPublisher, mock_bus: MockBus, settings: Settings
 ) -> None:
@@ -143,6 +144,7 @@ class TestTheRegistry:
         assert event.state == OutboxState.published
 
 
+@pytest.mark.exhaustive
 def test_a_broker_that_is_away_leaves_the_event_in_the_outbox_with_the_reason(
     settings: Settings, mock_bus: MockBus, kafka: None
 ) -> None:

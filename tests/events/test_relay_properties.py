@@ -29,6 +29,7 @@ TROUBLED_LIVES = 10
     crashing=st.floats(0, 0.5),
     batch=st.integers(1, COURSES * EVENTS),
 )
+@pytest.mark.exhaustive
 def test_each_course_arrives_whole_and_in_order_through_refusals_and_crashes(
     seed: int, refused: float, crashing: float, batch: int
 ) -> None:

@@ -422,6 +422,7 @@ def test_others_go_on_with_the_old_keys_while_new_ones_are_fetched(publisher: Ve
     assert server.asked == 1
 
 
+@pytest.mark.exhaustive
 def test_a_fetch_that_goes_on_is_waited_for_a_second_and_then_put_off(publisher: Vendor, server: KeyServer) -> None:
     now = timezone.now()
     LtiTool.objects.update(keyset_tried_at=now, keyset_fetch_started_at=now)
