@@ -61,8 +61,10 @@ def learners(frail_database: Database) -> list[User]:
     )
     Exam.objects.using(alias).bulk_create([exam])  # without its history row, which is written to the default database
     exam = Exam.objects.using(alias).get(resource_id=stamp)
+    first = 1_000_000_000 + time.time_ns() // 1000 % 1_000_000_000  # of LMS user ids that nobody else has
     people = [
-        User(username=f"mail{stamp}-{n}", email=f"mail{stamp}-{n}@example.com", lms_user_id=n) for n in range(EMAILS)
+        User(username=f"mail{stamp}-{n}", email=f"mail{stamp}-{n}@example.com", lms_user_id=first + n)
+        for n in range(EMAILS)
     ]
     User.objects.using(alias).bulk_create(people, batch_size=500)
     people = list(User.objects.using(alias).filter(username__startswith=f"mail{stamp}-").order_by("pk"))
