@@ -161,7 +161,9 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
 def _databases() -> Iterator[CheckMessage]:
     databases: Any = settings.DATABASES  # as a file may have it
     database = databases.get("default") if isinstance(databases, Mapping) else None
-    engine = database.get("ENGINE") if isinstance(database, Mapping) else None
+    if not isinstance(database, Mapping):
+        database = {}
+    engine = database.get("ENGINE")
     hint = "MySQL and MariaDB: django.db.backends.mysql."
     if not engine or engine == "django.db.backends.dummy":
         yield Error("DATABASES['default'] is not set, or names no ENGINE.", hint=hint, id="edx_exams.E011")
