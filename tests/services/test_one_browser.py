@@ -130,7 +130,7 @@ class Scene:
         self._exam.click("button")
         self._exam.wait_for_url(re.compile(re.escape(TOOL)))
 
-    def look(self) -> Seen:
+    def look(self) -> "Look":
         cookies: dict[str, str] = {
             str(cookie["name"]): str(cookie["value"])
             for cookie in self._context.cookies([self._url, f"{self._url}/lti/"])
