@@ -110,6 +110,7 @@ class Platform:
         )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need the machine in one process: to set it up takes a minute."""
     for item in items:
