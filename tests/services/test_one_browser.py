@@ -44,7 +44,7 @@ LAUNCHES: Final = {"ada launches": ADA, "grace launches": GRACE}
 
 
 class Seen(NamedTuple):
-    """Who is whom: None is nobody."""
+    """The people behind each door; None is nobody."""
 
     session: str | None
     admin: bool
@@ -145,7 +145,7 @@ class Scene:
 
 
 class Look(NamedTuple):
-    """What the browser has and sees. Django's ORM is asked later: not while Playwright's event loop runs."""
+    """The browser's cookies and answers. Django's ORM is asked later: not while Playwright's event loop runs."""
 
     cookies: dict[str, str]
     admin: bool
