@@ -182,12 +182,12 @@ class TestRows:
     def test_no_attempts_are_no_rows(self) -> None:
         assert rows() == []
 
-    def test_any_number_of_attempts_costs_four_statements(self, statements_of: StatementsOf) -> None:
+    def test_any_number_of_attempts_costs_five_statements(self, statements_of: StatementsOf) -> None:
         exam: Exam = ExamFactory.create()
         for size in (2, 20):
             for _ in range(size):
                 ResultFactory.create(attempt=OldAttemptFactory.create(exam=exam))
-            assert len(statements_of(partial(rows, "severity", with_incidents=True))) == 4
+            assert len(statements_of(partial(rows, "severity", with_incidents=True))) == 5
 
     def test_a_page_knows_the_number_of_all(self) -> None:
         attempts = [OldAttemptFactory.create() for _ in range(5)]

@@ -27,6 +27,12 @@ _FIELDS: Final = {
     "exam_display_name": "exam__exam_name",
     "username": "user__username",
 }
+#: Those of them that are read with the attempt, and those of its exam, which are read apart: of a join with that short
+#: table MariaDB reads the exams first, and then every attempt of each.
+_OF_ATTEMPT: Final = {field: column for field, column in _FIELDS.items() if not column.startswith("exam__")}
+_OF_EXAM: Final = {
+    field: column.removeprefix("exam__") for field, column in _FIELDS.items() if column.startswith("exam__")
+}
 #: Fields of the tool's termination, and their columns.
 _REVIEW_FIELDS: Final = {
     "submission_time": "incident_time",
@@ -112,7 +118,7 @@ class Page(NamedTuple):
 
 def attempt_page(selection: Selection, *, offset: int, limit: int, with_incidents: bool = False) -> Page:
     """
-    Return a page of attempts: four statements for each thousand of its rows at most.
+    Return a page of attempts: five statements for each thousand of its rows at most.
 
     The ids come first, from an index alone: what is before the page is then not read.
 
@@ -130,12 +136,18 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
 
 def attempt_rows(attempt_ids: Sequence[int], *, with_incidents: bool = False) -> list[dict[str, Any]]:
     """
-    Return the list's rows of these attempts, in this order: two statements for each thousand.
+    Return the list's rows of these attempts, in this order: three statements for each thousand.
 
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
-    found = {values[0]: dict(zip(_FIELDS, values, strict=True)) for values in _by_id(attempt_ids)}
-    rows = [found[attempt_id] for attempt_id in attempt_ids if attempt_id in found]  # not reset in the meantime
+    found = {values[0]: dict(zip(_OF_ATTEMPT, values, strict=True)) for values in _by_id(attempt_ids)}
+    exam_ids = {attempt["exam_id"] for attempt in found.values()}
+    exams = {exam_id: dict(zip(_OF_EXAM, values, strict=True)) for exam_id, *values in _exams_by_id(exam_ids)}
+    rows = [
+        {**found[attempt_id], **exams[found[attempt_id]["exam_id"]]}
+        for attempt_id in attempt_ids
+        if attempt_id in found and found[attempt_id]["exam_id"] in exams  # neither reset nor deleted in the meantime
+    ]
     results: dict[int, list[_Result]] = {}
     for result in itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(attempt_ids)):
         results.setdefault(result.attempt_id, []).append(result)
@@ -161,7 +173,10 @@ class _Result(NamedTuple):
 
 
 _by_id: Final = PreparedForIds(
-    ExamAttempt, lambda ids: ExamAttempt.objects.filter(pk__in=ids).values_list(*_FIELDS.values())
+    ExamAttempt, lambda ids: ExamAttempt.objects.filter(pk__in=ids).values_list(*_OF_ATTEMPT.values())
+)
+_exams_by_id: Final = PreparedForIds(
+    Exam, lambda ids: Exam.objects.filter(pk__in=ids).values_list("pk", *_OF_EXAM.values())
 )
 _results: Final = PreparedForIds(
     AssessmentControlResult,
