@@ -12,7 +12,7 @@ from tests.services.databases import database_settings
 DEBUG = False
 #: Learners' clients alone start proctored exams here; that only a tool makes ready is tested where one is at hand.
 PROCTORED_START_REQUIRES_TOOL = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ALLOWED_HOSTS = ["127.0.0.1", ".localhost"]
 
 DATABASES = {"default": database_settings(os.environ)}
 JWT_AUTH = {**TEST_JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": os.environ.get("EXAMS_TEST_JWK_SET", "")}
@@ -36,6 +36,9 @@ if "EXAMS_TEST_SMTP_PORT" in os.environ:
 if "EXAMS_TEST_LMS" in os.environ:
     LEGACY_EXAMS_ENABLED = True
     LMS_ROOT_URL = os.environ["EXAMS_TEST_LMS"]
+
+if "EXAMS_TEST_LEARNING" in os.environ:
+    LEARNING_MICROFRONTEND_URL = os.environ["EXAMS_TEST_LEARNING"]
 
 if "EXAMS_TEST_SSO" in os.environ:
     SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = os.environ["EXAMS_TEST_SSO"]
