@@ -65,6 +65,19 @@ def made_by(connection: BaseDatabaseWrapper, request: Callable[[], Any]) -> list
     return list(by_text.values())
 
 
+def rows_read(connection: BaseDatabaseWrapper, request: Callable[[], Any]) -> int:
+    """Count the rows, of tables and indexes, that the database reads for a request."""
+
+    def count() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Handler_read_%%'", [])
+            return sum(int(number) for _, number in cursor.fetchall())
+
+    before = count()
+    request()
+    return count() - before
+
+
 def plan(connection: BaseDatabaseWrapper, statement: str) -> Iterator[Step]:
     """Ask how the database goes about a statement."""
     with connection.cursor() as cursor:
