@@ -336,7 +336,10 @@ class ProctoringSettingsSerializer(Data):
 class ProctoringSettingsChangeSerializer(Data):
     """Changes of a course's settings for proctoring."""
 
-    proctoring_escalation_email = serializers.EmailField(required=False, allow_null=True, max_length=254)
+    #: Empty, as a form has it, is none.
+    proctoring_escalation_email = serializers.EmailField(
+        required=False, allow_null=True, allow_blank=True, max_length=254
+    )
     proctoring_provider = serializers.CharField(required=False, allow_null=True, trim_whitespace=False)
     create_zendesk_tickets = StrictBooleanField(required=False)
     enable_proctored_exams = StrictBooleanField(required=False)

@@ -35,7 +35,7 @@ class ProctoringSettings(InstructorAPIView):
         """Change the escalation address. The other settings follow from the course's provider."""
         wanted = self.validated(serializers.ProctoringSettingsChangeSerializer(data=request.data))
         present = _settings_of(course_id)
-        email = wanted.pop("proctoring_escalation_email", present["proctoring_escalation_email"])
+        email = wanted.pop("proctoring_escalation_email", present["proctoring_escalation_email"]) or None
         refused = {name: [_("This cannot be changed here.")] for name in wanted if wanted[name] != present[name]}
         if refused:
             raise ValidationError(refused)
