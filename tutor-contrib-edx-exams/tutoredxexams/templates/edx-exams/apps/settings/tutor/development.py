@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 from edx_exams.settings.production import *
 
+# `tutor dev` is for developers: the service need not refuse this.
 DEBUG = True
+SILENCED_SYSTEM_CHECKS = ["edx_exams.E013"]
 ROOT_URL = "http://{{ EDX_EXAMS_HOST }}:18740"
 LMS_ROOT_URL = "http://{{ LMS_HOST }}:8000"
 SOCIAL_AUTH_EDX_OAUTH2_KEY = "{{ EDX_EXAMS_OAUTH2_KEY_SSO_DEV }}"
