@@ -8,6 +8,7 @@ from edx_exams.settings.test import *  # noqa: F403
 from edx_exams.settings.test import JWT_AUTH as TEST_JWT_AUTH
 from edx_exams.settings.test import MIDDLEWARE as SERVICE_MIDDLEWARE
 from tests.services.databases import database_settings
+from tests.services.names import slow_name
 
 DEBUG = False
 #: Learners' clients alone start proctored exams here; that only a tool makes ready is tested where one is at hand.
@@ -39,6 +40,9 @@ if "EXAMS_TEST_LMS" in os.environ:
 
 if "EXAMS_TEST_LEARNING" in os.environ:
     LEARNING_MICROFRONTEND_URL = os.environ["EXAMS_TEST_LEARNING"]
+
+if "EXAMS_TEST_SLOW_NAME" in os.environ:
+    slow_name(os.environ["EXAMS_TEST_SLOW_NAME"])
 
 if "EXAMS_TEST_SSO" in os.environ:
     SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT = os.environ["EXAMS_TEST_SSO"]
