@@ -31,8 +31,8 @@ _WORKERS: Final = 4
 _CLIENTS: Final = 2
 #: Between two requests of one client.
 _PAUSE: Final = 0.05
-#: A name whose look-up takes as long, and fails (`tests.services.settings`).
-SLOW_NAME: Final = "slow.example"
+#: The service's processes look this name up for 20 seconds, and do not find it (`tests.services.names`).
+_SLOW_NAME: Final = "slow.example"
 
 
 class _Seen(NamedTuple):
@@ -92,7 +92,7 @@ def measure(seconds: float) -> None:
         "none": ("", None),
         "silence": ("", _silence),
         "an answer that drips": ("", _drip),
-        "a name that is looked up for 20 s": (f"https://{SLOW_NAME}/jwks", None),
+        "a name that is looked up for 20 s": (f"https://{_SLOW_NAME}/jwks", None),
     }
     table = csv.writer(sys.stdout)
     table.writerow(["fault", "polls", "median", "95th percentile", "median ms", "answers to the askers"])
@@ -103,7 +103,7 @@ def measure(seconds: float) -> None:
         stack.callback(server.stop)
         server.create_database("vendors")
         database = on_mariadb(server, "vendors")
-        database = replace(database, environment={**database.environment, "EXAMS_TEST_SLOW_NAME": SLOW_NAME})
+        database = replace(database, environment={**database.environment, "EXAMS_TEST_SLOW_NAME": _SLOW_NAME})
         database.migrate()
         stack.enter_context(database.connected())
         service = Service(database, directory / "service.log", workers=_WORKERS)

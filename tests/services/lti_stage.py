@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 from pytest_django.plugin import DjangoDbBlocker
 
-from edx_exams.apps.core.models import AssessmentControlResult, ExamAttempt, ProctoringProvider
+from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, ProctoringProvider
 from edx_exams.apps.events.models import OutboxEvent
 from edx_exams.apps.lti import platform_keys
 from edx_exams.apps.lti.models import LtiTool
@@ -144,6 +144,28 @@ def form(path: str, fields: dict[str, Any], cookie: str = "") -> Call:
 def told_by(answer: Answer) -> dict[str, str]:
     """Parameters that the browser carries to the tool's login URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
+
+
+def exam_with_tool(alias: str, tool_url: str) -> Exam:
+    """An active proctored exam, whose tool has addresses below `tool_url`; made without the API, so without history."""
+    tool = LtiTool.objects.using(alias).create(
+        oidc_login_url=f"{tool_url}/login", launch_url=f"{tool_url}/launch", keyset_url=f"{tool_url}/keys"
+    )
+    provider = ProctoringProvider.objects.using(alias).create(
+        name="acme", verbose_name="Acme", lti_configuration_id=str(tool.pk)
+    )
+    row: Any = {
+        "course_id": "course-v1:Acme+One+2026",
+        "content_id": "block-v1:Acme+One+2026+type@sequential+block@a",
+        "resource_id": "exam-with-tool",
+        "exam_name": "Final",
+        "exam_type": "proctored",
+        "time_limit_mins": 60,
+        "is_active": True,
+        "provider": provider,
+    }
+    Exam.objects.using(alias).bulk_create([Exam(**row)])  # without its history row, which goes to the default database
+    return Exam.objects.using(alias).get(resource_id=row["resource_id"])
 
 
 @contextmanager

@@ -21,10 +21,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from edx_exams.apps.core.models import Exam, ExamAttempt, ProctoringProvider, User
-from edx_exams.apps.lti.models import LtiTool
+from edx_exams.apps.core.models import ExamAttempt, User
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_sqlite
+from tests.services.lti_stage import exam_with_tool
 from tests.services.ports import HOST, free_port
 from tests.services.server import Service
 from tests.tokens import Person
@@ -140,24 +140,7 @@ def service(
 def attempts(service: Service) -> dict[Case, int]:
     """An attempt for each case, by an exam that has a tool."""
     alias = service.database.alias
-    tool = LtiTool.objects.using(alias).create(
-        oidc_login_url=f"{TOOL}/login", launch_url=f"{TOOL}/launch", keyset_url=f"{TOOL}/keys"
-    )
-    provider = ProctoringProvider.objects.using(alias).create(
-        name="acme", verbose_name="Acme", lti_configuration_id=str(tool.pk)
-    )
-    row: Any = {
-        "course_id": "course-v1:Acme+One+2026",
-        "content_id": "block-v1:Acme+One+2026+type@sequential+block@a",
-        "resource_id": "links",
-        "exam_name": "Final",
-        "exam_type": "proctored",
-        "time_limit_mins": 60,
-        "is_active": True,
-        "provider": provider,
-    }
-    Exam.objects.using(alias).bulk_create([Exam(**row)])  # without its history row, which goes to the default database
-    exam = Exam.objects.using(alias).get(resource_id="links")
+    exam = exam_with_tool(alias, TOOL)
     numbers: dict[Case, int] = {}
     for case in cases():
         user = User.objects.using(alias).create(username=case.learner.username, lms_user_id=case.learner.lms_user_id)

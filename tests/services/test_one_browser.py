@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -21,11 +21,12 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from edx_exams.apps.core.models import Exam, ExamAttempt, ProctoringProvider, User
+from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti.launch_sessions import COOKIE_NAME, digest
-from edx_exams.apps.lti.models import LaunchSession, LtiTool
+from edx_exams.apps.lti.models import LaunchSession
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_sqlite
+from tests.services.lti_stage import exam_with_tool
 from tests.services.server import Service
 from tests.services.test_sso import Lms
 from tests.tokens import Person
@@ -196,24 +197,7 @@ def attempts(service: Service) -> dict[str, int]:
     User.objects.using(alias).create(
         username="root", is_staff=True, is_superuser=True, password=make_password(PASSWORD, hasher="md5")
     )
-    tool = LtiTool.objects.using(alias).create(
-        oidc_login_url=f"{TOOL}/login", launch_url=f"{TOOL}/launch", keyset_url=f"{TOOL}/keys"
-    )
-    provider = ProctoringProvider.objects.using(alias).create(
-        name="acme", verbose_name="Acme", lti_configuration_id=str(tool.pk)
-    )
-    row: Any = {
-        "course_id": "course-v1:Acme+One+2026",
-        "content_id": "block-v1:Acme+One+2026+type@sequential+block@a",
-        "resource_id": "one-browser",
-        "exam_name": "Final",
-        "exam_type": "proctored",
-        "time_limit_mins": 60,
-        "is_active": True,
-        "provider": provider,
-    }
-    Exam.objects.using(alias).bulk_create([Exam(**row)])  # without its history row, which goes to the default database
-    exam = Exam.objects.using(alias).get(resource_id="one-browser")
+    exam = exam_with_tool(alias, TOOL)
     people = [
         User.objects.using(alias).create(username=person.username, lms_user_id=person.lms_user_id)
         for person in LAUNCHES.values()
