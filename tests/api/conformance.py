@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""Every answer that a test of the API sees is held against the OpenAPI document."""
+"""Every answer that a test of the API sees, and each query that was taken, is held against the OpenAPI document."""
 
 import json
 from collections.abc import Callable
@@ -35,6 +35,8 @@ class HoldsAgainstDocument:
     """
     Middleware that fails a test whose answer the document does not foresee: its status, its type, its fields.
 
+    A query is held against it too when it was not refused: the document must allow what the service takes.
+
     A method that a path does not have is 405 and stands nowhere.
     """
 
@@ -59,6 +61,8 @@ class HoldsAgainstDocument:
         content = b"" if response.streaming else response.content
         said = f"{request.method} {name}: {response.status_code} {content[:500]!r}"
         assert str(response.status_code) in answers, f"{said} is not in the document"
+        if response.status_code < status.HTTP_400_BAD_REQUEST:
+            _hold_query(request, operation, said)
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         foreseen = answers[str(response.status_code)].get("content", {})
         if request.method == "HEAD":
@@ -73,6 +77,15 @@ class HoldsAgainstDocument:
                 for problem in _validator(name, method, response.status_code).iter_errors(json.loads(content))
             ]
             assert not problems, f"{said} is not as documented: {problems}"
+
+
+def _hold_query(request: HttpRequest, operation: Document, said: str) -> None:
+    schemas = {one["name"]: one["schema"] for one in operation.get("parameters", []) if one["in"] == "query"}
+    for name in schemas.keys() & set(request.GET):
+        value = request.GET[name]
+        is_number = schemas[name].get("type") == "integer" and value.lstrip("-").isdecimal()
+        problems = list(Draft202012Validator(schemas[name]).iter_errors(int(value) if is_number else value))
+        assert not problems, f"{said} took {name}={value!r}, which the document does not allow: {problems}"
 
 
 @cache

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from tests.api.conformance import as_json_schema, document
 from tests.api.contract import API, METHODS, PATHS
+from tests.factories import COURSE_ID, ExamFactory
 
 OPERATIONS: Final = [(name, method.lower()) for name, methods in METHODS.items() for method in methods]
 
@@ -97,6 +98,27 @@ def test_every_parameter_says_what_it_is(name: str, method: str) -> None:
     for parameter in parameters:
         assert parameter["schema"].get("type") or parameter["schema"].get("$ref") or parameter["schema"].get("enum")
         assert parameter.get("required", False) == (parameter["in"] == "path")
+
+
+QUERIES: Final = [
+    (path, parameter["name"])
+    for path, operations in document()["paths"].items()
+    for parameter in operations.get("get", {}).get("parameters", [])
+    if parameter["in"] == "query"
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "name"), QUERIES)
+def test_a_query_that_the_service_takes_is_one_that_the_document_allows(
+    path: str, name: str, as_course_team: APIClient
+) -> None:
+    exam = ExamFactory.create()
+    address = path.format(course_id=COURSE_ID, exam_id=exam.pk)
+    values = ("", "0", "-1", "1", "x", "é" * 300)
+    # The middleware of these tests holds each that is not refused against the document.
+    statuses = {as_course_team.get(address, {name: value}).status_code for value in values}
+    assert statuses <= {200, 400, 404}
 
 
 def test_both_ways_to_authenticate_are_described() -> None:

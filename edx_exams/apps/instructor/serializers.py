@@ -119,7 +119,7 @@ class ExamsQuerySerializer(Data):
     """Query of the list of exams."""
 
     exam_type = serializers.CharField(
-        required=False, help_text="`proctored`, `timed` or `practice`; none is found for any other."
+        required=False, allow_blank=True, help_text="`proctored`, `timed` or `practice`; none is found for any other."
     )
 
 
