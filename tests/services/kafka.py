@@ -5,6 +5,7 @@ An Apache Kafka broker of our own, in KRaft mode, on the loopback interface.
 Tests get one from the fixture ``bus``, people from ``make services.up``. Wants Java 17 or newer and Maven.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,11 @@ _PROPERTIES: Final = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=CLIENTS://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=CLIENTS://{host}:{port}
+inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,CLIENTS:{protocol}
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=5
@@ -30,6 +32,15 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 num.partitions={partitions}
 """
+#: The first user is the broker's own, and may do all; another may log in, and nothing else.
+_PASSWORDS: Final = """
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.clients.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+    username="{user}" password="{password}" {users};
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:{user};User:ANONYMOUS
+"""
 
 
 class Kafka(JavaServer):
@@ -37,10 +48,12 @@ class Kafka(JavaServer):
     One broker, which is its own controller.
 
     :param port: TCP port; by default a free one
+    :param passwords: by user, of whom the first may do all and the others nothing; by default everybody may do all
     """
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(self, directory: Path, port: int | None = None, passwords: Mapping[str, str] | None = None) -> None:
         super().__init__(directory)
+        self.passwords = passwords or {}
         self.port = port or free_port()
         self.controller_port = port + 1 if port else free_port()
 
@@ -69,11 +82,20 @@ class Kafka(JavaServer):
                     controller_port=self.controller_port,
                     data=self.directory / "data",
                     partitions=PARTITIONS,
+                    protocol="SASL_PLAINTEXT" if self.passwords else "PLAINTEXT",
                 )
+                + self._password_properties()
             )
             *_, cluster = run([*java, "kafka.tools.StorageTool", "random-uuid"]).split()
             run([*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)])
         self.launch([*java, "kafka.Kafka", str(properties)], {}, lambda: accepts(self.port))
+
+    def _password_properties(self) -> str:
+        if not self.passwords:
+            return ""
+        user, password = next(iter(self.passwords.items()))
+        users = " ".join(f'user_{name}="{word}"' for name, word in self.passwords.items())
+        return _PASSWORDS.format(user=user, password=password, users=users)
 
 
 def _libraries() -> Path:

@@ -24,6 +24,12 @@ if "EXAMS_TEST_KAFKA" in os.environ:
     EVENT_BUS_CONSUMER_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_CONSUMER_OPTIONS", "{}"))
     EVENT_BUS_RELAY_KAFKA_OPTIONS = json.loads(os.environ.get("EXAMS_TEST_RELAY_OPTIONS", "{}"))
     EVENT_BUS_TOPIC_PREFIX = os.environ.get("EXAMS_TEST_TOPIC_PREFIX", "")
+    if "EXAMS_TEST_KAFKA_LOG_IN" in os.environ:
+        EVENT_BUS_KAFKA_API_KEY, EVENT_BUS_KAFKA_API_SECRET = os.environ["EXAMS_TEST_KAFKA_LOG_IN"].split(":")
+    if "EXAMS_TEST_REGISTRY_LOG_IN" in os.environ:
+        EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_KEY, EVENT_BUS_KAFKA_SCHEMA_REGISTRY_API_SECRET = os.environ[
+            "EXAMS_TEST_REGISTRY_LOG_IN"
+        ].split(":")
 
 if "EXAMS_TEST_REDIS" in os.environ:
     EVENT_BUS_REDIS_CONNECTION_URL = os.environ["EXAMS_TEST_REDIS"]
@@ -33,6 +39,8 @@ if "EXAMS_TEST_REDIS" in os.environ:
 if "EXAMS_TEST_SMTP_PORT" in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["EXAMS_TEST_SMTP_PORT"])
+    if "EXAMS_TEST_SMTP_LOG_IN" in os.environ:
+        EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = os.environ["EXAMS_TEST_SMTP_LOG_IN"].split(":")
 
 if "EXAMS_TEST_LMS" in os.environ:
     LEGACY_EXAMS_ENABLED = True

@@ -93,7 +93,7 @@ class Relays:
 
     def __init__(self, database: Database, port: int, output: Path) -> None:
         self._database, self.output = database, output
-        self._options = {"EXAMS_TEST_SMTP_PORT": str(port)}
+        self.options = {"EXAMS_TEST_SMTP_PORT": str(port)}
         self._active: RelayProcess | None = None
 
     @property
@@ -104,7 +104,7 @@ class Relays:
     def start(self) -> None:
         """Start a relay; one that is running is killed before."""
         self.end()
-        relay = self._active = RelayProcess(self._database, self.output, self._options)
+        relay = self._active = RelayProcess(self._database, self.output, self.options)
         wait_until(lambda: relay.holds_the_lease(self._database), "the relay has the lease")
 
     def end(self) -> None:
@@ -175,3 +175,23 @@ def test_sigterm_loses_and_repeats_none(
     unsent = states(frail_database)["pending"]
     assert len(smtp.messages) + unsent == EMAILS
     assert len({message["Message-ID"] for message in smtp.messages}) == len(smtp.messages)
+
+
+def test_a_mail_server_that_refuses_the_log_in_is_a_line_a_minute_and_loses_none(
+    frail_database: Database, learners: list[User], smtp: MailServerStandIn, relays: Relays
+) -> None:
+    del learners[:]
+    smtp.log_in = "535 5.7.8 the-wrong-password is not the password of exams"
+    relays.options["EXAMS_TEST_SMTP_LOG_IN"] = "exams:the-wrong-password"
+    sweep(frail_database)
+    relays.start()
+    wait_until(lambda: "SMTPAuthenticationError 535" in relays.output.read_text(), "the relay says it")
+    time.sleep(OUTAGE_SECONDS)
+    smtp.log_in = "235 Welcome"
+    wait_until(lambda: states(frail_database) == {"sent": EMAILS}, "all are sent", 120 + EMAILS)
+    said = relays.output.read_text()
+    lines = [line for line in said.splitlines() if "SMTPAuthenticationError" in line]
+    assert len(lines) <= 1 + OUTAGE_SECONDS // 60
+    assert "EMAIL_HOST_USER" in lines[0]
+    assert "Traceback" not in said
+    assert "wrong-password" not in said

@@ -23,6 +23,7 @@ from edx_exams.apps.events.consuming import ConsumerFailed, Failures, pauses, pr
 from edx_exams.apps.events.fault_log import client_logger
 from edx_exams.apps.events.faults import kafka_text
 from edx_exams.apps.events.incoming import Incoming, RetryableError
+from edx_exams.apps.events.kafka_faults import KafkaFaults
 from edx_exams.apps.events.registry import registry_client
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class KafkaEventConsumer(StockConsumer):
             "auto.offset.reset": "earliest",
             **settings.EVENT_BUS_CONSUMER_KAFKA_OPTIONS,
             "enable.auto.commit": False,
+            "error_cb": KafkaFaults(log).note,
         }
         return Consumer(options, logger=client_logger(f"{__name__}.client"))
 

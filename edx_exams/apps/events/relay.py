@@ -23,6 +23,7 @@ from edx_exams.apps.core.models import OwedEmailState
 from edx_exams.apps.events import outbox
 from edx_exams.apps.events.deserialization import Unsendable, deserialize
 from edx_exams.apps.events.email_sender import EmailSender
+from edx_exams.apps.events.fault_log import FaultLog
 from edx_exams.apps.events.in_flight import InFlightBatch
 from edx_exams.apps.events.lease import LEASE_SECONDS, STANDBY_SECONDS, Lease, LeaseLost
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
@@ -91,6 +92,7 @@ class Relay:
         self._interval = settings.EVENT_BUS_RELAY_INTERVAL if interval is None else interval
         self._lease = Lease()
         self._emails = EmailSender(self._lease)
+        self._faults = FaultLog(log)
         self._stopping = self._on_standby = False
         #: When things are due; monotonic seconds.
         self._poll_at = self._waiting_at = self._purge_at = 0.0
@@ -257,9 +259,10 @@ class Relay:
             log.error("%d events can never be sent (rows %s): %s", len(ids), ids, disposition.error)
             recorded = outbox.mark_failed(ids, error=disposition.error, condition=condition)
         else:
-            log.warning(
-                "%d events not sent, trying again in %g s: %s", len(ids), disposition.pause, disposition.error
-            )  # fmt: skip
+            self._faults.report(
+                f"Events not sent, trying again later: {disposition.error}",
+                detail=f" ({len(ids)} events, in {disposition.pause:g} s)",
+            )
             recorded = outbox.schedule_retry(
                 ids, seconds=disposition.pause, error=disposition.error, condition=condition
             )  # fmt: skip

@@ -8,7 +8,6 @@ with the methods of a confluent producer, and is given one that records acknowle
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final, override
 
@@ -20,8 +19,9 @@ from edx_event_bus_kafka.internal.config import get_full_topic, get_schema_regis
 from edx_event_bus_kafka.internal.producer import extract_event_key, get_serializers
 from openedx_events.tooling import OpenEdxPublicSignal
 
-from edx_exams.apps.events.fault_log import FaultLog, client_logger
-from edx_exams.apps.events.faults import Fault, kafka_fault, kafka_text, text_of
+from edx_exams.apps.events.fault_log import client_logger
+from edx_exams.apps.events.faults import kafka_text, text_of
+from edx_exams.apps.events.kafka_faults import KafkaFaults
 from edx_exams.apps.events.publishers.base import (
     BlockingPublisher,
     Breaker,
@@ -45,8 +45,10 @@ _DEFAULTS: Final = {
 _POLL_SECONDS: Final = 0.5
 #: Seconds for which calls fail at once after the registry has failed.
 _REGISTRY_PAUSE_SECONDS: Final = 5.0
-#: Seconds for which a fault that the client reported explains a time-out.
-_FAULT_SECONDS: Final = 60.0
+#: Errors of a message that do not tell why it was not sent: a fault that the client reported does.
+_WITHOUT_REASON: Final = frozenset(
+    {KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._FATAL}  # noqa: SLF001  (its public names)
+)
 #: Seconds to wait for messages in flight when the connection is closed or replaced.
 _FLUSH_SECONDS: Final = 2.0
 
@@ -60,7 +62,8 @@ class KafkaPublisher(BlockingPublisher):
 
     def __init__(self) -> None:
         self._options = _options()
-        self._producer = _AcknowledgingProducer(self._options)
+        self._faults = KafkaFaults(log)
+        self._producer = _AcknowledgingProducer(self._options, self._faults)
         self._library = KafkaEventProducer(self._producer)
         self._schemas = _Schemas()
         super().__init__()
@@ -86,9 +89,9 @@ class KafkaPublisher(BlockingPublisher):
 
     def _reconnect(self) -> None:
         """Replace the producer after an error from which an idempotent producer cannot recover."""
-        log.warning("Kafka's client reported a fatal error; connecting again")
+        self._faults.note_fatal()
         self._producer.close()
-        self._producer = _AcknowledgingProducer(self._options)
+        self._producer = _AcknowledgingProducer(self._options, self._faults)
         self._library = KafkaEventProducer(self._producer)
 
 
@@ -97,31 +100,30 @@ class _AcknowledgingProducer:
     Stands in for the confluent producer of edx-event-bus-kafka, and reports the acknowledgement of each message.
 
     `expect`, the library's call of `produce` and `require_produced` happen in one thread, one message after another.
+
+    :param faults: receives the faults that the client reports
     """
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._faults = FaultLog(log)
+    def __init__(self, options: dict[str, Any], faults: KafkaFaults) -> None:
+        self._faults = faults
         try:
             self._producer = Producer({**options, "error_cb": self._note}, logger=client_logger(f"{__name__}.client"))
         except (KafkaException, TypeError, ValueError) as error:
             message = f"Kafka's options are not valid: {_words(error)}. See EVENT_BUS_RELAY_KAFKA_OPTIONS."
             raise Misconfigured(message) from error
         self._expected: Callable[[Exception | None], None] | None = None
-        self._refused: Exception | None = None
+        self._refused = ""
         self.is_broken = False
-        #: The last fault that the client reported, and when; monotonic seconds.
-        self._fault: Fault | None = None
-        self._fault_at = 0.0
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll_until_closed, name="kafka-acknowledgements", daemon=True)
         self._poller.start()
 
     def expect(self, done: Callable[[Exception | None], None]) -> None:
         """Call `done` with the acknowledgement of the next message."""
-        self._expected, self._refused = done, None
+        self._expected, self._refused = done, ""
 
     def produce(self, topic: str, *, on_delivery: Callable[[KafkaError | None, Message], None], **message: Any) -> None:
-        """Queue a message. The library calls this and swallows what it raises, so that is kept."""
+        """Queue a message. The library calls this, and would log and swallow an error, so that is kept instead."""
         done, self._expected = self._expected, None
         if done is None:
             error = "The library sent a message that was not expected"
@@ -140,9 +142,10 @@ class _AcknowledgingProducer:
         except (BufferError, KafkaException) as error:
             if isinstance(error, KafkaException):
                 self._note(error.args[0])
-            self._refused = error
+                self._refused = self._reason(error.args[0])
+            else:
+                self._refused = _words(error)
             self._expected = done
-            raise
 
     def require_produced(self) -> None:
         """
@@ -152,15 +155,15 @@ class _AcknowledgingProducer:
         """
         if self._expected is not None:
             self._expected = None
-            raise NotPublished(_words(self._refused) if self._refused else "edx-event-bus-kafka did not send the event")
+            raise NotPublished(self._refused or "edx-event-bus-kafka did not send the event")
 
     def poll(self, timeout: float) -> int:
         """Run the callbacks of acknowledged messages."""
-        return int(self._producer.poll(timeout))
+        return self._serve(self._producer.poll, timeout)
 
     def flush(self, timeout: float) -> int:
         """Wait for messages in flight. Returns how many still are."""
-        return int(self._producer.flush(timeout))
+        return self._serve(self._producer.flush, timeout)
 
     def purge(self) -> None:
         """Drop messages that are not sent yet."""
@@ -169,29 +172,32 @@ class _AcknowledgingProducer:
     def close(self) -> None:
         """Drop messages that are not sent yet, and stop."""
         self.purge()
-        self._producer.flush(_FLUSH_SECONDS)
+        self.flush(_FLUSH_SECONDS)
         self._closing.set()
         self._poller.join(_POLL_SECONDS * 2)
 
+    def _serve(self, call: Callable[[float], int], timeout: float) -> int:
+        """Let the client run callbacks. A fatal error it raises from there, and from there alone."""
+        try:
+            return call(timeout)
+        except KafkaException as error:
+            self._note(error.args[0])
+            return 0
+
     def _reason(self, error: KafkaError) -> str:
         """Return why a message was not delivered: the fault behind a time-out, where the client reported one."""
-        timed_out = error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE)  # noqa: SLF001
-        if timed_out and self._fault and time.monotonic() - self._fault_at < _FAULT_SECONDS:
-            return f"{self._fault} ({error.str()})"
+        if error.code() in _WITHOUT_REASON and (fault := self._faults.recent):
+            return f"{fault} ({error.str()})"
         return kafka_text(error)
 
     def _note(self, error: KafkaError) -> None:
-        if (fault := kafka_fault(error)) is not None:
-            if self._fault in (None, Fault.KAFKA_UNREACHABLE) or fault is not Fault.KAFKA_UNREACHABLE:
-                self._fault = fault  # a broker that refuses us is reported as down as well
-            self._fault_at = time.monotonic()
-            self._faults.report(fault)
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (its public name for it)
+        self._faults.note(error)
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             self.is_broken = True
 
     def _poll_until_closed(self) -> None:
         while not self._closing.is_set():
-            self._producer.poll(_POLL_SECONDS)
+            self.poll(_POLL_SECONDS)
 
 
 class _Schemas:
