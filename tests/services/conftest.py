@@ -71,7 +71,7 @@ def frail_database(frail_mariadb: MariaDB) -> Iterator[Database]:
     """The service's database on that server. Whoever uses it cleans it first of what it must not hold."""
     frail_mariadb.create_database("bus")
     database = on_mariadb(frail_mariadb, "bus")
-    database.migrate()
+    database.set_up()
     with database.connected():
         yield database
 

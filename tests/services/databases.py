@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,6 +23,9 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SETTINGS_MODULE: Final = "tests.services.settings"
 
 Isolation = Literal["read committed", "repeatable read"]
+
+#: The statements that make a migrated database, by whether it is SQLite's.
+_TEMPLATES: Final[dict[bool, str]] = {}
 
 
 def database_settings(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -99,6 +102,30 @@ class Database:
         done = self.manage("migrate", "--no-color")
         assert done.returncode == 0, f"migrate failed on {self.alias}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def set_up(self) -> None:
+        """Give the empty database the service's tables: by migrations the first time in a run, then by a copy."""
+        if (template := _TEMPLATES.get(self.is_sqlite)) is None:
+            self.migrate()
+            _TEMPLATES[self.is_sqlite] = self._dumped()
+        elif self.is_sqlite:
+            with closing(sqlite3.connect(self.environment["EXAMS_TEST_NAME"])) as connection:
+                connection.executescript(template)
+        else:
+            self._run_client("mariadb", template)
+
+    def _dumped(self) -> str:
+        if self.is_sqlite:
+            with closing(sqlite3.connect(self.environment["EXAMS_TEST_NAME"])) as connection:
+                return "\n".join(connection.iterdump())
+        return self._run_client("mariadb-dump")
+
+    def _run_client(self, program: str, stdin: str = "") -> str:
+        command = [program, "--no-defaults", f"--host={HOST}", f"--port={self.environment['EXAMS_TEST_PORT']}"]
+        log_in = [f"--user={mariadb.USER}", f"--password={mariadb.PASSWORD}", self.environment["EXAMS_TEST_NAME"]]
+        return subprocess.run(
+            [*command, *log_in], input=stdin, check=True, capture_output=True, text=True, encoding="utf-8"
+        ).stdout
 
     @contextmanager
     def connected(self) -> Iterator[BaseDatabaseWrapper]:

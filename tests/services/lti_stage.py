@@ -171,7 +171,7 @@ def exam_with_tool(alias: str, tool_url: str) -> Exam:
 @contextmanager
 def staged(database: Database, service_on: ServiceOn, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
     """The service on a database that is migrated for it, with a registered vendor."""
-    database.migrate()
+    database.set_up()
     service = service_on(database)
     with django_db_blocker.unblock(), database.connected():
         yield Stage(service)

@@ -195,7 +195,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         mariadb: MariaDB = request.getfixturevalue("mariadb")
         mariadb.create_database("abuse")
         database = on_mariadb(mariadb, "abuse", "repeatable read")
-    database.migrate()
+    database.set_up()
     return database
 
 
@@ -529,7 +529,7 @@ def own_mariadb(tmp_path_factory: pytest.TempPathFactory, mariadb: MariaDB) -> I
 def own_service(own_mariadb: MariaDB, service_on: ServiceOn) -> Iterator[Service]:
     own_mariadb.create_database("own")
     database = on_mariadb(own_mariadb, "own")
-    database.migrate()
+    database.set_up()
     service = service_on(database)
     yield service
     service.stop()
@@ -587,7 +587,7 @@ def test_a_sqlite_file_that_another_holds_is_503_and_nothing_half_done(
     tmp_path_factory: pytest.TempPathFactory, service_on: ServiceOn
 ) -> None:
     database = on_sqlite(tmp_path_factory.mktemp("held") / "held.sqlite3", lock_seconds=0.5)
-    database.migrate()
+    database.set_up()
     service = service_on(database)
     course = Course(service)
     attempt = course.running_attempt()

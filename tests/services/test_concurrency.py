@@ -414,7 +414,7 @@ def older_tokens_and_the_one_that_took_rights_away(course: Course) -> list[str]:
 def migrated_mariadb(mariadb: MariaDB) -> Database:
     mariadb.create_database("simultaneous")
     database = on_mariadb(mariadb, "simultaneous")
-    database.migrate()
+    database.set_up()
     return database
 
 
@@ -429,7 +429,7 @@ def service(
     match request.param:
         case "SQLite":
             database = on_sqlite(tmp_path_factory.mktemp("sqlite") / "exams.sqlite3")
-            database.migrate()
+            database.set_up()
         case "MariaDB, read committed":
             request.getfixturevalue("migrated_mariadb")
             database = on_mariadb(request.getfixturevalue("mariadb"), "simultaneous", "read committed")

@@ -76,7 +76,7 @@ def deployed(mariadb: MariaDB, tmp_path: Path) -> Iterator[Deployed]:
     name = f"deployed_{next(_numbers)}"
     mariadb.create_database(name)
     database = on_mariadb(mariadb, name)
-    database.migrate()
+    database.set_up()
     settings = filled_in(example())
     with database.connected() as connection:
         of_tests = connection.settings_dict

@@ -127,7 +127,7 @@ def service(
     pages: Pages, service_on: ServiceOn, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
     database = on_sqlite(tmp_path_factory.mktemp("links") / "exams.sqlite3")
-    database.migrate()
+    database.set_up()
     learning = f"http://{ORIGINS['the learning interface']}:{pages.server_port}"
     database = replace(database, environment={**database.environment, "EXAMS_TEST_LEARNING": learning})
     service = service_on(database)

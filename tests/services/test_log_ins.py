@@ -65,7 +65,7 @@ def guarded_registry(bus: Bus, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database of the service."""
     database = on_sqlite(tmp_path_factory.mktemp("database") / "log_ins.sqlite3")
-    database.migrate()
+    database.set_up()
     with database.connected():
         yield database
 

@@ -182,7 +182,7 @@ def service(
     lms: Lms, service_on: ServiceOn, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Service]:
     database = on_sqlite(tmp_path_factory.mktemp("one_browser") / "exams.sqlite3")
-    database.migrate()
+    database.set_up()
     database = replace(database, environment={**database.environment, "EXAMS_TEST_SSO": lms.url})
     service = service_on(database)
     with django_db_blocker.unblock(), database.connected():

@@ -62,7 +62,7 @@ def service(mariadb: MariaDB, service_on: ServiceOn) -> Iterator[Service]:
     """The service on a database of its own."""
     mariadb.create_database("openapi")
     database = on_mariadb(mariadb, "openapi")
-    database.migrate()
+    database.set_up()
     service = service_on(database)
     yield service
     service.stop()

@@ -138,7 +138,7 @@ def test_no_body_breaks_the_service_costs_it_much_or_gets_to_its_disk(
 
 def test_a_slow_body_at_every_path_is_answered(service_on: ServiceOn, tmp_path_factory: pytest.TempPathFactory) -> None:
     database = on_sqlite(tmp_path_factory.mktemp("slow") / "slow.sqlite3")
-    database.migrate()
+    database.set_up()
     service = service_on(database)
     for path in paths():
         with socket.create_connection((HOST, service.port), timeout=20) as connection:

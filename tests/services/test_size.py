@@ -23,7 +23,7 @@ SIZE = seed.Size(attempts=40_000, large_exam=15_000)
 def test_no_frequent_statement_reads_or_sorts_what_grows(mariadb: MariaDB, service_on: ServiceOn) -> None:
     mariadb.create_database("size")
     database = on_mariadb(mariadb, "size")
-    database.migrate()
+    database.set_up()
     with database.connected() as connection:
         seed.fill(connection, SIZE)
         seen: dict[str, int] = {}

@@ -184,7 +184,7 @@ def service(
 ) -> Iterator[Service]:
     """The service, which signs people on with that LMS, its tables read by this process too."""
     database = on_sqlite(tmp_path_factory.mktemp("sso") / "exams.sqlite3")
-    database.migrate()
+    database.set_up()
     database = replace(database, environment={**database.environment, "EXAMS_TEST_SSO": lms.url})
     service = service_on(database)
     with django_db_blocker.unblock(), database.connected():
