@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
@@ -22,22 +23,41 @@ from tests.services.tally import TALLY, Tally
 ServiceOn = Callable[[Database], Service]
 
 
+#: A table's title and lines.
+Table = tuple[str, list[str]]
+
+#: The tables of the processes among which pytest-xdist divides the tests.
+FROM_PROCESSES: Final = pytest.StashKey[list[Table]]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
     config.stash[FAULTS] = Faults()
+    config.stash[FROM_PROCESSES] = []
     # A run that is told to end ends its servers first, as on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["tables"] = _tables(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[FROM_PROCESSES].extend(getattr(node, "workeroutput", {}).get("tables", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for title, lines in (
-        ("simultaneous requests", config.stash[TALLY].lines()),
-        ("faults", config.stash[FAULTS].lines()),
-    ):
-        if lines:
-            terminalreporter.section(title)
-            for line in lines:
-                terminalreporter.write_line(line)
+    for title, lines in [*_tables(config), *config.stash[FROM_PROCESSES]]:
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def _tables(config: pytest.Config) -> list[Table]:
+    tables = (("simultaneous requests", config.stash[TALLY].lines()), ("faults", config.stash[FAULTS].lines()))
+    return [(title, lines) for title, lines in tables if lines]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from edx_exams.apps.core.models import OwedEmail
 from edx_exams.apps.events.faults import Fault
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
-from tests.events.owed import unsaved
+from tests.events.owed import TOPIC, unsaved
 from tests.services.bus import Bus, ConsumerProcess
 from tests.services.databases import Database, on_sqlite
 from tests.services.kafka import Kafka
@@ -27,6 +27,8 @@ RIGHT: Final = "the-right-password"
 WRONG: Final = "the-wrong-password"
 #: The first may do all, the second may log in and nothing else.
 PASSWORDS: Final = {"broker": "the-password-of-the-broker", "exams": RIGHT}
+#: Of topics: the broker is shared with other tests.
+PREFIX: Final = "log-ins"
 #: Long enough for dozens of tries.
 SECONDS_OF_TRYING: Final = 8
 #: Credentials go over TLS by default; what the broker says to wrong ones is the same without.
@@ -130,6 +132,7 @@ def test_a_registry_that_refuses_the_relay(guarded_registry: str, bus: Bus, data
     options = {
         "EXAMS_TEST_KAFKA": bus.kafka.address,
         "EXAMS_TEST_REGISTRY": guarded_registry,
+        "EXAMS_TEST_TOPIC_PREFIX": PREFIX,
         "EXAMS_TEST_REGISTRY_LOG_IN": f"exams:{WRONG}",
     }
     said = said_by_relay(database, tmp_path, options, Fault.REGISTRY_CREDENTIALS)
@@ -140,10 +143,11 @@ def test_a_registry_that_refuses_the_relay(guarded_registry: str, bus: Bus, data
 def test_the_right_password_of_the_registry_is_taken(
     guarded_registry: str, bus: Bus, database: Database, tmp_path: Path
 ) -> None:
-    bus.create_topic("learning-exam-attempt-lifecycle")
+    bus.create_topic(f"{PREFIX}-{TOPIC}")
     options = {
         "EXAMS_TEST_KAFKA": bus.kafka.address,
         "EXAMS_TEST_REGISTRY": guarded_registry,
+        "EXAMS_TEST_TOPIC_PREFIX": PREFIX,
         "EXAMS_TEST_REGISTRY_LOG_IN": f"exams:{RIGHT}",
     }
     relay = RelayProcess(database, tmp_path / "relay.log", options)
