@@ -31,7 +31,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "utf8mb4_unicode_ci": (
         "tests/core/test_people_properties.py",
         "tests/core/test_collations.py",
-        "tests/api/test_sso_people.py",
+        "tests/api/test_sso_pipeline.py",
         "tests/api/test_instances.py",
     ),
 }

@@ -23,7 +23,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from edx_exams.apps.core.clock import extra_minutes
 from edx_exams.apps.core.models import CourseExamConfiguration, ExamAttempt, ProctoringProvider, StudentAllowance, User
 from edx_exams.apps.core.models import Exam as ExamRow
-from edx_exams.apps.instructor.queries import ALLOWANCE_ORDERINGS, ATTEMPT_ORDERINGS
+from edx_exams.apps.instructor.lists import ALLOWANCE_ORDERINGS, ATTEMPT_ORDERINGS
 from tests.services.conftest import ServiceOn
 from tests.services.courses import STAFF, Attempt, Course, act, create, exam_body, latest, look, reset
 from tests.services.databases import Database, on_mariadb, on_sqlite

@@ -83,8 +83,8 @@ def create_or_update_course_exam_configuration(
     """
     Say who proctors a course's exams and whom its learners write to.
 
-    Exams that the provider proctors become instances of the new one (`core.instances`). Without a provider there is no
-    escalation address.
+    Exams that the provider proctors become instances of the new one (`core.exam_instances`). Without a provider there
+    is no escalation address.
 
     :raises UnknownProvider: there is none of that name
     """

@@ -12,9 +12,9 @@ from django.utils.dateparse import parse_datetime
 
 from edx_exams.apps.core import opaque_keys
 from edx_exams.apps.core.data import ExamDefinition
+from edx_exams.apps.core.exam_instances import Changes, Instances, Reasons, edit
 from edx_exams.apps.core.exam_types import PRACTICE_TYPES
 from edx_exams.apps.core.exceptions import ExamIsActiveAlready
-from edx_exams.apps.core.instances import Changes, Instances, Reasons, edit
 from edx_exams.apps.core.models import Exam, ProctoringProvider, User
 from edx_exams.apps.core.prepared import Prepared, PreparedRows, newest
 from edx_exams.apps.core.transactions import lock_configuration, write_transaction
@@ -131,7 +131,7 @@ def sync_course_exams(course_id: str, wanted: Sequence[ExamDefinition], *, by: U
     """
     Make a course's active exams what its authors want. Those that they do not name are retired.
 
-    With another type an exam is another instance (`core.instances`): the old one retires, with its attempts.
+    With another type an exam is another instance (`core.exam_instances`): the old one retires, with its attempts.
 
     :param wanted: no `content_id` twice
     """

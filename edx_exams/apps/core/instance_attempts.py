@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
-from edx_exams.apps.core.instances import type_and_provider
+from edx_exams.apps.core.exam_instances import type_and_provider
 from edx_exams.apps.core.models import Exam, ExamAttempt, User
 from edx_exams.apps.core.prepared import Prepared, newest
 from edx_exams.apps.core.statuses import ExamAttemptStatus

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from edx_exams.apps.core.exam_types import get_exam_type
 from edx_exams.apps.core.models import Exam
-from edx_exams.apps.instructor.queries import AllowanceRow
+from edx_exams.apps.instructor.lists import AllowanceRow
 
 #: Columns of an attempt that `attempt_rows` reads, in its order.
 ATTEMPT_COLUMNS: Final = (

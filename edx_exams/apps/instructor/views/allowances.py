@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import AllowanceOutcome, give_allowances, take_allowances
 from edx_exams.apps.instructor import serializers
+from edx_exams.apps.instructor.lists import AllowanceRows
 from edx_exams.apps.instructor.pagination import page_of
-from edx_exams.apps.instructor.queries import AllowanceRows
 from edx_exams.apps.instructor.rows import allowance_rows
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 

@@ -10,8 +10,8 @@ from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import Selection, reset_attempts_of, select_attempts
 from edx_exams.apps.core.models import ExamAttempt
 from edx_exams.apps.instructor import serializers
+from edx_exams.apps.instructor.lists import search_attempts
 from edx_exams.apps.instructor.pagination import page_of
-from edx_exams.apps.instructor.queries import search_attempts
 from edx_exams.apps.instructor.rows import ATTEMPT_COLUMNS, attempt_rows
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 

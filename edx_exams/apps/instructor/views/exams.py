@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from edx_exams.apps.api.views import AuthenticatedRequest
 from edx_exams.apps.core.api import get_course_exams
 from edx_exams.apps.instructor import serializers
-from edx_exams.apps.instructor.queries import exams_of_type
+from edx_exams.apps.instructor.lists import exams_of_type
 from edx_exams.apps.instructor.rows import exam_row
 from edx_exams.apps.instructor.views.base import InstructorAPIView
 
