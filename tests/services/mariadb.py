@@ -66,6 +66,7 @@ class MariaDB:
             raise MariaDBMissing(MISSING.format(", ".join(missing)))
         need_free("MariaDB", self.port)
         new = not (self.directory / "data").exists()
+        self._temporary.mkdir(parents=True, exist_ok=True)
         if new:
             self._install()
         with self.log.open("ab") as log:
@@ -84,6 +85,7 @@ class MariaDB:
                     "--max-connections=200",
                     *self.options,
                 ],
+                env=self._environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -148,8 +150,16 @@ class MariaDB:
             raise MariaDBFailed(done.stderr)
         return done.stdout
 
+    @property
+    def _temporary(self) -> Path:
+        return self.directory / "tmp"
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """The environment with a directory of its own for temporary tables: a server that starts removes all there."""
+        return {**os.environ, "TMPDIR": str(self._temporary)}
+
     def _install(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [
                 *self._command("mariadb-install-db"),
@@ -157,6 +167,7 @@ class MariaDB:
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ],
+            env=self._environment,
             capture_output=True,
             text=True,
         )

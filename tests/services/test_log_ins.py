@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs export the client alone
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from confluent_kafka.cimpl import NewTopic
 
 from edx_exams.apps.core.models import OwedEmail
 from edx_exams.apps.events.faults import Fault
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
 from tests.events.owed import TOPIC, unsaved
-from tests.services.bus import Bus, ConsumerProcess
+from tests.services.bus import BROKER_SECONDS, Bus, ConsumerProcess
 from tests.services.databases import Database, on_sqlite
 from tests.services.kafka import Kafka
 from tests.services.ports import HOST, accepts, free_port
@@ -114,6 +123,48 @@ def test_a_broker_that_refuses_the_relay(
     said = said_by_relay(database, tmp_path, options, fault)
     assert_said_once(said, fault)
     assert error_of_event(database).startswith(fault)
+
+
+def test_a_relay_goes_on_as_soon_as_it_has_the_right_to_write(
+    guarded_bus: Bus, database: Database, tmp_path: Path
+) -> None:
+    output, topic = tmp_path / "relay.log", f"{PREFIX}-{TOPIC}"
+    broker, password = next(iter(PASSWORDS.items()))
+    admin = AdminClient(
+        {
+            "bootstrap.servers": guarded_bus.kafka.address,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": broker,
+            "sasl.password": password,
+        }
+    )
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(BROKER_SECONDS)
+    options = {
+        **guarded_bus.environment,
+        "EXAMS_TEST_KAFKA_LOG_IN": f"exams:{RIGHT}",
+        "EXAMS_TEST_RELAY_OPTIONS": WITHOUT_TLS,
+        "EXAMS_TEST_TOPIC_PREFIX": PREFIX,
+    }
+    relay = RelayProcess(database, output, options)
+    try:
+        wait_until(lambda: Fault.KAFKA_PERMISSION in output.read_text(), "the relay says it")
+        time.sleep(SECONDS_OF_TRYING)
+        assert unsent(database) == 1
+        granted = admin.create_acls(
+            [
+                AclBinding(
+                    ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:exams", "*",
+                    AclOperation.WRITE, AclPermissionType.ALLOW,
+                )
+            ]
+        )  # fmt: skip
+        for answer in granted.values():
+            answer.result(BROKER_SECONDS)
+        wait_until(lambda: not unsent(database), "the event is sent")
+        assert relay.end() == 0
+    finally:
+        relay.kill()
 
 
 def test_a_broker_that_refuses_the_consumer(guarded_bus: Bus, migrated: Database, tmp_path: Path) -> None:

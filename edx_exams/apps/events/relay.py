@@ -24,6 +24,7 @@ from edx_exams.apps.events import outbox
 from edx_exams.apps.events.deserialization import Unsendable, deserialize
 from edx_exams.apps.events.email_sender import EmailSender
 from edx_exams.apps.events.fault_log import FaultLog
+from edx_exams.apps.events.faults import known_fault
 from edx_exams.apps.events.in_flight import InFlightBatch
 from edx_exams.apps.events.lease import LEASE_SECONDS, STANDBY_SECONDS, Lease, LeaseLost
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
@@ -259,8 +260,9 @@ class Relay:
             log.error("%d events can never be sent (rows %s): %s", len(ids), ids, disposition.error)
             recorded = outbox.mark_failed(ids, error=disposition.error, condition=condition)
         else:
+            cause = known_fault(disposition.error) or disposition.error
             self._faults.report(
-                f"Events not sent, trying again later: {disposition.error}",
+                f"Events not sent, trying again later: {cause}",
                 detail=f" ({len(ids)} events, in {disposition.pause:g} s)",
             )
             recorded = outbox.schedule_retry(
