@@ -160,7 +160,7 @@ doc_requirements: $(call needs,doc) ## what the documentation needs
 
 production-requirements: $(call needs,production) ## what a deployment runs with
 
-system_packages: ## Debian packages for test-services, test-e2e, production-requirements and translations (as root)
+system_packages: ## Debian packages for docs, the tests with servers or a browser, benchmark, production-requirements and translations (as root)
 	@scripts/system-packages
 
 # make upgrade UPGRADE=            compiles only what the .in files changed

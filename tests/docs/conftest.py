@@ -125,6 +125,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
         machine.start(Platform(machine).settings())
         machine.follow("operate.rst")
+        machine.directory = machine.clone
         yield machine
     finally:
         machine.stop()

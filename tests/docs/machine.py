@@ -3,7 +3,7 @@
 A machine to follow the how-tos on: the programs are real, in places of their own under one directory.
 
 What would change the machine that the tests run on is stood in for: `systemctl` starts what a unit's `ExecStart` says,
-`editor` puts the printed values and the platform's into the settings, `apt-get` and `adduser` do nothing.
+`editor` puts the printed values and the platform's into the settings, `apt-get`, `adduser` and `git clone` do nothing.
 """
 
 import contextlib
@@ -65,6 +65,8 @@ class Machine:
         self.port, upstream = free_port(), free_port()
         self.url = f"https://localhost:{self.port}"
         self.log = root / "session.log"
+        #: Where the shell is: beside the clone until it was made.
+        self.directory, self.clone = root, root / "edx-exams"
         self._replaced = {
             **{place: f"{root}{place}" for place in _PLACES},
             "https://exams.example.org/": f"{self.url}/",
@@ -118,7 +120,7 @@ class Machine:
         :param section: only those under this title
         :returns: what was printed
         """
-        return self.enter(commands(self.root / "clone" / "docs" / "how-tos" / page, section))
+        return self.enter(commands(self.clone / "docs" / "how-tos" / page, section))
 
     def enter(self, entered: Iterable[Block]) -> str:
         """Enter these blocks in one shell, which ends at the first command that fails."""
@@ -130,7 +132,7 @@ class Machine:
         with self.log.open("ab") as log:
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", script],
-                cwd=self.root / "clone", env=self.environment, input=f"{PASSWORD}\n".encode(), stdout=log, stderr=log,
+                cwd=self.directory, env=self.environment, input=f"{PASSWORD}\n".encode(), stdout=log, stderr=log,
                 timeout=SECONDS,
             )  # fmt: skip
         said = self.log.read_bytes()[began:].decode(errors="replace")
@@ -170,10 +172,10 @@ class Machine:
         )  # fmt: skip
         for name in filter(None, listed.stdout.decode().split("\0")):
             if (ROOT / name).is_file():
-                copy = self.root / "clone" / name
+                copy = self.clone / name
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, copy)
-        how_tos = self.root / "clone" / "docs" / "how-tos"
+        how_tos = self.clone / "docs" / "how-tos"
         for file in (*how_tos.glob("systemd/*"), *how_tos.glob("proxies/*")):
             file.write_text(self.here(file.read_text()))
 
@@ -184,6 +186,7 @@ class Machine:
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         programs = {
             "apt-get": "exit 0",
+            "git": '[ "$1" = clone ]',  # it is there already
             "adduser": "exit 0",
             "chgrp": "exit 0",
             "editor": f'cd {ROOT} && exec {sys.executable} -m tests.docs.editor {self.root} "$@"',

@@ -17,7 +17,8 @@ HOW_TOS: Final = ROOT / "docs" / "how-tos"
 PAGE: Final = HOW_TOS / "symptoms.rst"
 #: What the page quotes that is not this service's to say: commands, options, words of other programs.
 OF_OTHERS: Final = re.compile(
-    r"edx-exams( .+)?|journalctl .+|chgrp .+|--.+|https?|utf8|BACKWARD|Retry-After|EXAMS_SERVICE_URL|manage\.py|…"
+    r"edx-exams( .+)?|set -a.+|EnvironmentFile=|exam_attempt\.course_key|journalctl .+|chgrp .+|--.+|https?|utf8|BACKWARD"
+    r"|Retry-After|EXAMS_SERVICE_URL|manage\.py|…"
 )
 
 
@@ -69,6 +70,14 @@ def test_every_alert_stands_there() -> None:
     page = PAGE.read_text()
     rules = yaml.safe_load((HOW_TOS / "monitoring" / "alerts.yml").read_text())["groups"][0]["rules"]
     assert [rule["alert"] for rule in rules if f"``{rule['alert']}``" not in page] == []
+
+
+def test_every_check_stands_there() -> None:
+    few = " ".join(f"``edx_exams.E00{number}``" for number in range(1, 8))
+    page = PAGE.read_text().replace("``edx_exams.E001`` to ``edx_exams.E007``", few)
+    checks = set(re.findall(r"^edx_exams\.[a-z.]*[EW]\d{3}$", texts(), re.MULTILINE))
+    assert len(checks) > 30
+    assert sorted(check for check in checks if f"``{check}``" not in page) == []
 
 
 def test_a_text_that_nobody_says_is_noticed() -> None:
