@@ -17,8 +17,8 @@ HOW_TOS: Final = ROOT / "docs" / "how-tos"
 PAGE: Final = HOW_TOS / "symptoms.rst"
 #: What the page quotes that is not this service's to say: commands, options, words of other programs.
 OF_OTHERS: Final = re.compile(
-    r"edx-exams( .+)?|set -a.+|EnvironmentFile=|exam_attempt\.course_key|journalctl .+|chgrp .+|--.+|https?|utf8|BACKWARD"
-    r"|Retry-After|EXAMS_SERVICE_URL|manage\.py|…"
+    r"edx-exams( .+)?|set -a.+|EnvironmentFile=|exam_attempt\.course_key|journalctl .+|chgrp .+|--.+|https?|utf8"
+    r"|BACKWARD|Retry-After|EXAMS_SERVICE_URL|manage\.py|…"
 )
 
 
