@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Q
-
 from edx_exams.apps.core.exceptions import PersonRefused
 from edx_exams.apps.core.limits import MAX_INTEGER, concrete_field, has_outer_blanks, is_storable
 from edx_exams.apps.core.models import User
@@ -24,9 +22,7 @@ ASIDE_MARK: Final = "~"
 _KEPT_OF_NAME: Final = 100
 
 _of_name: Final = Prepared(User, lambda name: User.objects.filter(username=name), str)
-_of_name_or_id: Final = Prepared(
-    User, lambda name, number: User.objects.filter(Q(username=name) | Q(lms_user_id=number)), str, int
-)
+_of_id: Final = Prepared(User, lambda number: User.objects.filter(lms_user_id=number), int)
 
 
 class Introduction(NamedTuple):
@@ -68,11 +64,17 @@ def _knows_name_of(row: User, username: str, issued_at: datetime) -> bool:
 
 
 def rows_of(introduced: Introduction) -> list[User]:
-    """Rows that have the id or the name, by id: one statement. Compared to the letter, whatever the database does."""
+    """
+    Rows that have the LMS user id or the name, in the order of their own ids.
+
+    One statement for somebody who has both, or whose id nobody has told; two for others. Names are compared to the
+    letter, whatever the database does.
+    """
     name, number = introduced.username, introduced.lms_user_id
-    users = _of_name(name) if number is None else _of_name_or_id(name, number)
-    users.sort(key=lambda user: user.pk)
-    return [user for user in users if introduced.username == user.username or introduced.names_by_id(user)]
+    rows = {} if number is None else {row.pk: row for row in _of_id(number)}
+    if all(row.username != name for row in rows.values()):
+        rows = {row.pk: row for row in _of_name(name) if row.username == name} | rows
+    return [row for _, row in sorted(rows.items())]
 
 
 # What can be kept

@@ -4,6 +4,7 @@
 import json
 import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ import requests
 import urllib3.exceptions
 from django.conf import settings
 from edx_rest_api_client.client import ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS, OAuthAPIClient, get_request_id
+from requests.utils import get_environ_proxies
 from rest_framework.exceptions import APIException
 from urllib3.util import Timeout
 
@@ -95,6 +97,10 @@ class LegacyClient(OAuthAPIClient):
         """
         super().__init__(root_url, key, secret, timeout=(connect, read))
         self.headers["Accept"] = "application/json"
+        # With `trust_env` requests would look for the environment's proxies and certificates anew for each request.
+        self.proxies.update(get_environ_proxies(root_url))
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         for scheme in ("http://", "https://"):
             self.mount(scheme, DeadlineAdapter())
