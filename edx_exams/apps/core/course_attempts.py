@@ -131,18 +131,24 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
         total, page = len(found), found[offset : offset + limit]
     else:
         total, page = attempts.count(), list(ids[offset : offset + limit])
-    return Page(total, attempt_rows(page, with_incidents=with_incidents))
+    return Page(total, attempt_rows(page, selection.exam, with_incidents=with_incidents))
 
 
-def attempt_rows(attempt_ids: Sequence[int], *, with_incidents: bool = False) -> list[dict[str, Any]]:
+def attempt_rows(
+    attempt_ids: Sequence[int], exam: Exam | None = None, *, with_incidents: bool = False
+) -> list[dict[str, Any]]:
     """
-    Return the list's rows of these attempts, in this order: three statements for each thousand.
+    Return the list's rows of these attempts, in this order: three statements for each thousand, without exams two.
 
+    :param exam: whose attempts they are, if they are of one
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
     found = {values[0]: dict(zip(_OF_ATTEMPT, values, strict=True)) for values in _by_id(attempt_ids)}
-    exam_ids = {attempt["exam_id"] for attempt in found.values()}
-    exams = {exam_id: dict(zip(_OF_EXAM, values, strict=True)) for exam_id, *values in _exams_by_id(exam_ids)}
+    if exam:
+        exams = {exam.pk: {field: getattr(exam, column) for field, column in _OF_EXAM.items()}}
+    else:
+        exam_ids = {attempt["exam_id"] for attempt in found.values()}
+        exams = {exam_id: dict(zip(_OF_EXAM, values, strict=True)) for exam_id, *values in _exams_by_id(exam_ids)}
     rows = [
         {**found[attempt_id], **exams[found[attempt_id]["exam_id"]]}
         for attempt_id in attempt_ids

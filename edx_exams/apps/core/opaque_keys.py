@@ -44,6 +44,7 @@ def in_course(content_id: str, course_id: str) -> str:
     Return the one name that a piece of content has in a course, whichever of its keys it is given by.
 
     An old key (`i4x://…`) is mapped into the course; a draft is its content. What is not a key stays as it is.
+    Remembered, as `belongs_to` is.
     """
     content, course = usage_key(content_id), course_key(course_id)
     if not isinstance(content, BlockUsageLocator) or not isinstance(course, CourseLocator):
@@ -53,6 +54,7 @@ def in_course(content_id: str, course_id: str) -> str:
     return str(content.map_into_course(course.for_branch(None)).for_branch(None))  # type: ignore[no-untyped-call]
 
 
+@lru_cache(maxsize=4096)
 def belongs_to(content_id: str, course_id: str) -> bool:
     """
     Tell whether this is content of that course. An old key, without a run, belongs to every run of its course.
