@@ -10,7 +10,7 @@ from edx_exams.apps.core.api import (
     act_as_learner,
     attempts_of_instance,
     create_exam_attempt,
-    exam_of_learner,
+    exam_not_in_progress,
     grant_access,
     latest_attempt,
     reset_and_recreate,
@@ -56,7 +56,7 @@ def test_whoever_has_begun_on_one_row_does_not_begin_on_another(
     old, active = rows
     began_at = timezone.now() if began else None
     of_old = OldAttemptFactory.create(exam=old, user=learner, status=status, start_time=began_at)
-    shown = exam_of_learner(learner.pk, COURSE_ID, active.content_id)
+    shown = exam_not_in_progress(learner.pk, COURSE_ID, active.content_id)
     assert shown is not None
     assert shown.attempt == (of_old if is_in_the_way else None)
     if is_in_the_way:

@@ -281,9 +281,9 @@ def test_finding_out_whose_a_course_is_keeps_within_the_budget_of_statements(
     as_course_team.get(PROVIDER)  # both have been met
     with at_most(4):
         assert as_course_team.get(EXAMS).status_code == 200
-    with at_most(5):
+    with at_most(2):
         assert as_learner.get(EXAM.replace(CONTENT_ID, exam.content_id)).json()["exam"]["id"] == exam.pk
-    with at_most(4):
+    with at_most(2):
         assert as_learner.get(LATEST).json()["exam_type"] == "timed"
 
 

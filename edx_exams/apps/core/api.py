@@ -55,7 +55,12 @@ from edx_exams.apps.core.exams import (
     sync_course_exams,
 )
 from edx_exams.apps.core.instance_attempts import attempts_of_instance
-from edx_exams.apps.core.learner_attempts import exam_of_learner, latest_attempt, running_attempt
+from edx_exams.apps.core.learner_attempts import (
+    exam_in_progress,
+    exam_not_in_progress,
+    latest_attempt,
+    running_attempt,
+)
 from edx_exams.apps.core.people import person
 from edx_exams.apps.core.proctoring import (
     ControlReport,
@@ -97,7 +102,8 @@ __all__ = [
     "create_exam_attempt",
     "create_or_update_course_exam_configuration",
     "csv_rows",
-    "exam_of_learner",
+    "exam_in_progress",
+    "exam_not_in_progress",
     "exam_rows",
     "get_active_attempt_for_user",
     "get_attempt_by_id",

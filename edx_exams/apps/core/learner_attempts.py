@@ -77,22 +77,23 @@ def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | 
     return just_timed_out if is_of_this_content else None
 
 
-def exam_of_learner(user_id: int, course_id: str, content_id: str, now: datetime | None = None) -> LearnersExam | None:
-    """
-    Return the instance on which the learner's attempt is running, else the active one; None if there is neither.
-
-    One statement for the former, four for the latter.
-    """
-    now = now or timezone.now()
+def exam_in_progress(user_id: int, course_id: str, content_id: str) -> LearnersExam | None:
+    """Return the instance of the exam on which the learner's attempt is running; None without one. One statement."""
     names = (course_id, content_id)
     of_this_content = [seen for seen in _running(user_id) if (seen.exam.course_id, seen.exam.content_id) == names]
-    running = _first_with_time(of_this_content, now)
-    if attempt := running.attempt:
-        minutes = (attempt.allowed_time_limit_mins or attempt.exam.time_limit_mins) + attempt.extra_time_mins
-        return LearnersExam(attempt.exam, attempt, minutes, is_past_due=False)
+    attempt = _first_with_time(of_this_content, timezone.now()).attempt
+    if attempt is None:
+        return None
+    minutes = (attempt.allowed_time_limit_mins or attempt.exam.time_limit_mins) + attempt.extra_time_mins
+    return LearnersExam(attempt.exam, attempt, minutes, is_past_due=False)
+
+
+def exam_not_in_progress(user_id: int, course_id: str, content_id: str) -> LearnersExam | None:
+    """Return the active instance of the exam for a learner who is not sitting it; None without. Three statements."""
     exam = get_course_exam(course_id, content_id)
     if exam is None:
         return None
+    now = timezone.now()
     attempt = attempt_of_instance(user_id, exam)
     return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
 

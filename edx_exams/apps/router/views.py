@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from edx_exams.apps.api.v1.views import exams
 from edx_exams.apps.api.views import AuthenticatedRequest
-from edx_exams.apps.core.api import get_course_exam_configuration_by_course_id, is_course_staff, running_attempt
+from edx_exams.apps.core.api import get_course_exam_configuration_by_course_id, is_course_staff
 from edx_exams.apps.core.exam_types import get_exam_type
 from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.schema import CourseExamsSchema, ForwardedSchema, described_as
@@ -27,12 +27,6 @@ def is_ours(course_id: str) -> bool:
         return True
     configuration = get_course_exam_configuration_by_course_id(course_id)
     return configuration is not None and configuration.provider is not None
-
-
-def _is_running_here(user_id: int, course_id: str, content_id: str) -> bool:
-    """Tell whether the learner is in the middle of this exam here: a course that loses its provider strands nobody."""
-    attempt = running_attempt(user_id, content_id).attempt
-    return attempt is not None and (attempt.exam.course_id, attempt.exam.content_id) == (course_id, content_id)
 
 
 class CourseExams(exams.CourseExams):
@@ -58,16 +52,14 @@ class CourseExams(exams.CourseExams):
 
 
 class LearnersExam(exams.LearnersExam):
-    """An exam as the learner who asks meets it, wherever it is."""
+    """An exam as the learner who asks meets it, wherever it is. One that is in progress here stays here."""
 
     schema = ForwardedSchema()
 
-    @described_as(exams.LearnersExam.get)
     @override
-    def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
-        content_id = exams.with_both_slashes(content_id)
-        if is_ours(course_id) or _is_running_here(request.user.pk, course_id, content_id):
-            return super().get(request, course_id, content_id)
+    def answer_not_in_progress(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
+        if is_ours(course_id):
+            return super().answer_not_in_progress(request, course_id, content_id)
         if request.user.lms_user_id is None:
             return Response({"exam": {}})
         query: dict[str, str | int] = {"content_id": content_id, "user_id": request.user.lms_user_id}

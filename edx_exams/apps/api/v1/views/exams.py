@@ -12,7 +12,8 @@ from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.v1.learner_shapes import learners_exam
 from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
 from edx_exams.apps.core.api import (
-    exam_of_learner,
+    exam_in_progress,
+    exam_not_in_progress,
     exam_rows,
     get_course_exam_configuration_by_course_id,
     get_exam_provider,
@@ -72,7 +73,14 @@ class LearnersExam(ExamsAPIView):
     @extend_schema(operation_id="get_learners_exam", responses=serializers.LearnersExamAnswerSerializer)
     def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
         """Show the exam and the caller's attempt of it, which is submitted first if its time is over."""
-        exam = exam_of_learner(request.user.pk, course_id, with_both_slashes(content_id))
+        content_id = with_both_slashes(content_id)
+        if exam := exam_in_progress(request.user.pk, course_id, content_id):
+            return Response({"exam": learners_exam(exam)})
+        return self.answer_not_in_progress(request, course_id, content_id)
+
+    def answer_not_in_progress(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
+        """Show the exam to a caller who is not sitting it."""
+        exam = exam_not_in_progress(request.user.pk, course_id, content_id)
         return Response({"exam": learners_exam(exam) if exam else {}})
 
 
