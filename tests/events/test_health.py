@@ -85,9 +85,13 @@ def test_the_log_says_so_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize("health", [OutboxHealth(), EmailHealth()])
-def test_it_costs_one_statement(health: OutboxHealth | EmailHealth, at_most: CountStatements) -> None:
-    owe()
+def test_it_costs_one_statement_and_another_where_something_is_owed(
+    health: OutboxHealth | EmailHealth, at_most: CountStatements
+) -> None:
     with at_most(1):
+        health()
+    owe()
+    with at_most(2):
         health()
 
 

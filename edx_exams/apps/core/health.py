@@ -12,7 +12,7 @@ def register_detail(name: str, detail: Callable[[], Any]) -> None:
     Add a detail to `/health/`. It informs: whether the service is healthy does not depend on it.
 
     :param name: under which it appears
-    :param detail: asks the database one statement, and returns what JSON can hold
+    :param detail: asks the database one or two statements, and returns what JSON can hold
     """
     _details[name] = detail
 

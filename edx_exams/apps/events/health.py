@@ -2,14 +2,15 @@
 """The details of the outbox and of the owed e-mails in `/health/`."""
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Min, Model, QuerySet
 from django.utils import timezone
 
 from edx_exams.apps.core.models import OwedEmail, OwedEmailState
-from edx_exams.apps.core.prepared import PreparedRows
+from edx_exams.apps.core.prepared import PreparedForIds, PreparedRows
 from edx_exams.apps.events.fault_log import FaultLog
 from edx_exams.apps.events.faults import known_fault
 from edx_exams.apps.events.models import OutboxEvent, OutboxState
@@ -36,8 +37,8 @@ class OutboxHealth:
         self._faults = FaultLog(log)
 
     def __call__(self) -> Detail:
-        """Return status, numbers, ages in seconds, and the fault that holds events up if it is known. One statement."""
-        found = _found(_oldest_events)
+        """Return status, numbers, ages in seconds, and the fault that holds events up if it is known."""
+        found = _oldest_events()
         oldest = found.get(OutboxState.pending)
         fault = known_fault(oldest.last_error) if oldest else None
         pending, waiting, failed = (_count_and_age(found.get(state)) for state in _EVENT_STATES)
@@ -65,8 +66,8 @@ class EmailHealth:
         self._faults = FaultLog(log)
 
     def __call__(self) -> Detail:
-        """Return status, numbers, and ages in seconds. One statement."""
-        found = _found(_oldest_emails)
+        """Return status, numbers, and ages in seconds."""
+        found = _oldest_emails()
         pending, failed = (_count_and_age(found.get(state)) for state in _EMAIL_STATES)
         late = _is_older(pending, LATE_AFTER)
         if late:
@@ -85,27 +86,34 @@ class _Oldest(NamedTuple):
     last_error: str
 
 
-def _oldest_by_state(rows: QuerySet[Any], time: str) -> Any:
-    """Describe these rows by state, as `_Oldest` has it after the state. One statement, which reads an index."""
-    rows = rows.order_by()
-    counts = rows.filter(state=OuterRef("state")).values("state").annotate(number=Count("pk")).values("number")
-    oldest = rows.filter(pk__in=rows.values("state").annotate(oldest=Min("pk")).values("oldest"))
-    return oldest.annotate(number=Subquery(counts)).values_list("state", "number", time, "last_error")
+class _OldestByState:
+    """
+    Finds the number of rows of each state, and the oldest of them. Probes ask every few seconds.
+
+    One statement, which reads an index, and one more where there are such rows.
+
+    :param time: name of the column that says since when a row is there
+    """
+
+    def __init__(self, model: type[Model], states: Collection[str], time: str) -> None:
+        rows: QuerySet[Any, Any] = model._default_manager.filter(state__in=states).order_by()
+        numbers = rows.values("state").annotate(number=Count("pk"), oldest=Min("pk"))
+        self._numbers = PreparedRows(model, lambda: numbers.values_list("state", "number", "oldest"))
+        self._rows = PreparedForIds(
+            model, lambda ids: model._default_manager.filter(pk__in=ids).values_list("pk", time, "last_error")
+        )
+
+    def __call__(self) -> dict[str, _Oldest]:
+        found = self._numbers()
+        rows = {pk: details for pk, *details in self._rows(oldest for _, _, oldest in found)}
+        # A row that has gone in the meantime is nobody's oldest any more.
+        return {state: _Oldest(number, *rows[oldest]) for state, number, oldest in found if oldest in rows}
 
 
-# Probes ask every few seconds.
 _EVENT_STATES: Final = (OutboxState.pending, OutboxState.waiting, OutboxState.failed)
 _EMAIL_STATES: Final = (OwedEmailState.pending, OwedEmailState.failed)
-_oldest_events: Final = PreparedRows(
-    OutboxEvent, lambda: _oldest_by_state(OutboxEvent.objects.filter(state__in=_EVENT_STATES), "created")
-)
-_oldest_emails: Final = PreparedRows(
-    OwedEmail, lambda: _oldest_by_state(OwedEmail.objects.filter(state__in=_EMAIL_STATES), "due_since")
-)
-
-
-def _found(look_up: PreparedRows) -> dict[str, _Oldest]:
-    return {state: _Oldest(*described) for state, *described in look_up()}
+_oldest_events: Final = _OldestByState(OutboxEvent, _EVENT_STATES, "created")
+_oldest_emails: Final = _OldestByState(OwedEmail, _EMAIL_STATES, "due_since")
 
 
 def _count_and_age(found: _Oldest | None) -> Detail:
