@@ -103,7 +103,7 @@ class _Session(socketserver.StreamRequestHandler):
 def mail_server(port: int = 0, *, delay: float = 0.0) -> Iterator[MailServerStandIn]:
     """A server that runs."""
     with MailServerStandIn(port, delay=delay) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield server
         server.shutdown()

@@ -232,7 +232,7 @@ def test_a_wrong_address_is_not_taken_for_an_unknown_schema(receive: Receive, se
 
     incoming = added().incoming()
     with HTTPServer(("127.0.0.1", 0), NoRegistry) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         settings.EVENT_BUS_KAFKA_SCHEMA_REGISTRY_URL = f"http://127.0.0.1:{server.server_port}"
         with pytest.raises(RetryableError, match="HTTP status 404"):
             receive(incoming)
