@@ -59,7 +59,7 @@ static: $(call needs,base) ## gather the static files that a web server serves
 
 FAST_TESTS := tests --ignore=tests/services --ignore=tests/e2e --ignore=tests/mfe --ignore=tests/tutor --ignore=tests/deployment --ignore=tests/docs -n auto --maxprocesses=4
 
-test: $(call needs,test) ## the tests that need no other service, of each table two rows: within a minute or two
+test: $(call needs,test) ## the tests that need no other service, of each table two rows: within a minute
 	@$(PY) -m pytest $(FAST_TESTS) --sample 2 $(PYTEST_ARGS)
 
 coverage: $(call needs,test) ## all of them, every row, and which branches no test takes: below 90 % it fails; htmlcov/index.html shows them

@@ -283,6 +283,30 @@ def test_an_address_that_the_file_leaves_as_a_placeholder_is_an_error(deployment
     assert "SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT" in refusal()
 
 
+def test_whatever_else_the_file_leaves_as_a_placeholder_is_a_warning_that_names_its_place(deployment: Settings) -> None:
+    deployment.EMAIL_HOST_PASSWORD = PLACEHOLDER_SECRET
+    deployment.EVENT_BUS_CONSUMER_KAFKA_OPTIONS = {"ssl.key.password": "change_me"}
+    deployment.LTI_TOOL_URL_ALLOWED_HOSTS = ["localhost", " SET-ME-PLEASE "]
+    deployment.PLATFORM_NAME = "Learn to change me …"
+    deployment.SOCIAL_AUTH_EDX_OAUTH2_SECRET = PLACEHOLDER_SECRET
+    deployment.NAMES_IN_CONFIGURATION_FILE = frozenset(
+        {
+            "EMAIL_HOST_PASSWORD",
+            "EVENT_BUS_CONSUMER_KAFKA_OPTIONS",
+            "LTI_TOOL_URL_ALLOWED_HOSTS",
+            "PLATFORM_NAME",
+            "SOCIAL_AUTH_EDX_OAUTH2_SECRET",
+        }
+    )
+    found = [(message.id, message.msg.partition(" ")[0]) for message in check_secrets(None)]
+    assert found == [
+        ("edx_exams.E002", "SOCIAL_AUTH_EDX_OAUTH2_SECRET"),
+        ("edx_exams.W005", "EMAIL_HOST_PASSWORD"),
+        ("edx_exams.W005", "EVENT_BUS_CONSUMER_KAFKA_OPTIONS['ssl.key.password']"),
+        ("edx_exams.W005", "LTI_TOOL_URL_ALLOWED_HOSTS[1]"),
+    ]
+
+
 @pytest.mark.parametrize(
     "tell",
     [

@@ -3,7 +3,7 @@
 A machine to follow the how-tos on: the programs are real, in places of their own under one directory.
 
 What would change the machine that the tests run on is stood in for: `systemctl` starts what a unit's `ExecStart` says,
-`editor` puts the printed values and the platform's into the settings, `apt-get`, `adduser` and `git clone` do nothing.
+`editor` puts the printed values and the platform's into the settings, `apt-get`, `adduser` and `git` do nothing.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ class Machine:
         began = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             done = subprocess.run(
-                ["bash", "-euo", "pipefail", script],
+                ["bash", "-eu", script],
                 cwd=self.directory, env=self.environment, input=f"{PASSWORD}\n".encode(), stdout=log, stderr=log,
                 timeout=SECONDS,
             )  # fmt: skip
@@ -186,7 +186,7 @@ class Machine:
         nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
         programs = {
             "apt-get": "exit 0",
-            "git": '[ "$1" = clone ]',  # it is there already
+            "git": '[ "$1" = clone ] || [ "$1" = pull ]',  # it is there already
             "adduser": "exit 0",
             "chgrp": "exit 0",
             "editor": f'cd {ROOT} && exec {sys.executable} -m tests.docs.editor {self.root} "$@"',

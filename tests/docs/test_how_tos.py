@@ -118,6 +118,31 @@ def test_a_lost_database_is_restored_and_the_relay_goes_on(machine: Machine, pla
     assert platform.status_of(attempt) == "submitted"
 
 
+def test_a_dump_that_breaks_off_leaves_the_good_one(machine: Machine) -> None:
+    machine.follow("backup-and-restore.rst", "Back up")
+    dump = Path(f"{machine.root}/var/backups/edx-exams/edx_exams.sql.gz")
+    good = dump.read_bytes()
+    broken = machine.root / "bin" / "mariadb-dump"
+    broken.write_text("#!/bin/sh\necho half\nexit 2\n")
+    broken.chmod(0o755)
+    try:
+        with pytest.raises(AssertionError):
+            machine.follow("backup-and-restore.rst", "Back up")
+    finally:
+        broken.unlink()
+    assert dump.read_bytes() == good
+
+
+def test_a_new_version_takes_the_place_of_the_former_one(machine: Machine, platform: Platform) -> None:
+    hal = tokens.Person("hal", lms_user_id=12)
+    attempt = platform.start_exam(hal)
+    machine.follow("upgrade.rst", "On a machine")
+    platform.answers()
+    assert Path(f"{machine.root}/opt/edx-exams").resolve().name == "edx-exams-2"
+    platform.submit(attempt, hal)
+    platform.hears(hal)
+
+
 def test_the_lms_changes_its_key(machine: Machine, platform: Platform) -> None:
     fay = tokens.Person("fay", lms_user_id=11)
     ours, another = json.loads(tokens.public_jwk_set())["keys"], json.loads(tokens.another_jwk_set())["keys"]

@@ -4,7 +4,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.apps import AppConfig
@@ -16,7 +16,7 @@ from django.db.utils import load_backend
 
 from edx_exams.apps.core import secrets, token_signing
 from edx_exams.apps.core.models import User
-from edx_exams.apps.core.setting_rules import in_words, is_placeholder, is_set, value_of, violations
+from edx_exams.apps.core.setting_rules import in_words, is_placeholder, is_set, placeholders_in, value_of, violations
 from edx_exams.apps.core.settings_bounds import ADDRESSES, RULES
 
 TAG: Final = "edx_exams"
@@ -36,6 +36,7 @@ def check_secrets(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     if not settings.REFUSE_PLACEHOLDER_SECRETS:
         return []
     found = [*_secrets(), *_signing_key(), *_lms_keys()]
+    found += _other_placeholders({message.msg.partition(" ")[0] for message in found})
     if any(message.is_serious() for message in found) and not settings.CONFIGURATION_FILE:
         problem = "EDX_EXAMS_CFG is not set: it must name the YAML file with this deployment's settings."
         found.insert(0, Error(problem, id="edx_exams.E008"))
@@ -49,6 +50,14 @@ def _secrets() -> Iterator[CheckMessage]:
         elif secrets.is_short(secret):
             problem = f"{name} is shorter than {secrets.GOOD_SECRET_LENGTH} characters."
             yield Warning(problem, hint="Take a longer one, made at random.", id="edx_exams.W001")
+
+
+def _other_placeholders(reported: Collection[str]) -> Iterator[CheckMessage]:
+    """Whatever else the settings file says and nobody has filled in: the mail server's password, the database's."""
+    for setting in sorted(settings.NAMES_IN_CONFIGURATION_FILE - set(ADDRESSES)):
+        for name in placeholders_in(setting, getattr(settings, setting, None)):
+            if name not in reported:
+                yield Warning(f"{name} is a placeholder.", hint=_OWN_VALUE, id="edx_exams.W005")
 
 
 def _signing_key() -> Iterator[CheckMessage]:

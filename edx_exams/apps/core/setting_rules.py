@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 #: What stands in examples where a value must be put.
 _PLACEHOLDER: Final = re.compile(r"(?<![a-z])(replace|change|set)[-_ ]?me(?![a-z])|\u2026|^\W*$", re.IGNORECASE)
+_PLACEHOLDER_ALONE: Final = re.compile(r"(replace|change|set)[-_ ]?me([-_ ]please)?|\u2026", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"[-+]?[0-9]{1,9}(\.[0-9]{1,9})?")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\]")
 _MISSING: Final = object()
@@ -90,6 +91,22 @@ def like(default: object) -> Rule | None:
 def is_placeholder(value: str) -> bool:
     """Tell a value of an example that nobody replaced."""
     return bool(_PLACEHOLDER.search(value.strip()))
+
+
+def placeholders_in(name: str, value: object) -> Iterator[str]:
+    """
+    Yield the names of the placeholders within a setting: `DATABASES['default']['PASSWORD']`.
+
+    :param name: of the setting
+    """
+    if isinstance(value, str) and _PLACEHOLDER_ALONE.fullmatch(value.strip()):
+        yield name
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from placeholders_in(f"{name}[{key!r}]", item)
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from placeholders_in(f"{name}[{place}]", item)
 
 
 def is_url(value: object) -> bool:
