@@ -174,8 +174,8 @@ class ProviderSerializer(Data):
 class AccessTokenSerializer(Data):
     """A permission to see an exam's content, for the LMS."""
 
-    exam_access_token = serializers.CharField(source="token", help_text="JWT that the LMS checks.")
-    exam_access_token_expiration = serializers.IntegerField(source="expires_in", help_text="Seconds.")
+    exam_access_token = serializers.CharField(help_text="JWT that the LMS checks.")
+    exam_access_token_expiration = serializers.IntegerField(help_text="Seconds.")
 
 
 class CreateAttemptSerializer(Data):
