@@ -69,6 +69,7 @@ class Machine:
         self.directory, self.clone = root, root / "edx-exams"
         self._replaced = {
             **{place: f"{root}{place}" for place in _PLACES},
+            "/usr/local/src/edx-exams": str(self.clone),
             "https://exams.example.org/": f"{self.url}/",
             f"{HOST}:18740": f"{HOST}:{upstream}",
             "listen 443 ssl": f"listen {HOST}:{self.port} ssl",

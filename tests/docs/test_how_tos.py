@@ -133,6 +133,14 @@ def test_a_dump_that_breaks_off_leaves_the_good_one(machine: Machine) -> None:
     assert dump.read_bytes() == good
 
 
+def test_a_dump_that_cannot_be_read_loses_nothing(machine: Machine, platform: Platform) -> None:
+    dump = Path(f"{machine.root}/var/backups/edx-exams/edx_exams.sql.gz")
+    dump.write_bytes(b"half of a dump")
+    with pytest.raises(AssertionError):
+        machine.follow("backup-and-restore.rst", "Restore")
+    platform.call("GET", "exams/attempt/latest", tokens.Person("gil", lms_user_id=13))
+
+
 def test_a_new_version_takes_the_place_of_the_former_one(machine: Machine, platform: Platform) -> None:
     hal = tokens.Person("hal", lms_user_id=12)
     attempt = platform.start_exam(hal)

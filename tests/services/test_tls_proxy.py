@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -80,6 +81,7 @@ def site(
         "ROOT_URL": root_url,
         "LTI_API_BASE": root_url,
         "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
+        "METRICS_ENABLED": True,
         "SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT": "https://lms.example.org",
         "SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT": "https://lms.example.org",
     }
@@ -149,6 +151,17 @@ def test_an_operator_logs_in_and_the_csrf_check_agrees(site: dict[str, Any], bro
     assert browser.get(f"{site['url']}/admin/", allow_redirects=False, timeout=60).status_code == 200
     elsewhere = {"Referer": "https://evil.example.org/", "Origin": "https://evil.example.org"}
     assert browser.post(login, form, headers=elsewhere, allow_redirects=False, timeout=60).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
+@pytest.mark.parametrize(("comes_from", "status"), [("127.0.0.1", 200), ("127.0.0.2", 403)])
+def test_metrics_are_for_the_proxys_own_machine(site: dict[str, Any], path: str, comes_from: str, status: int) -> None:
+    port = urlsplit(site["url"]).port
+    trust = ssl.create_default_context(cafile=site["verify"])
+    connection = HTTPSConnection("localhost", port, context=trust, source_address=(comes_from, 0), timeout=60)
+    connection.request("GET", path)
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 def test_single_sign_on_is_told_to_come_back_by_https(site: dict[str, Any], browser: requests.Session) -> None:
