@@ -134,6 +134,7 @@ def test_a_dump_that_breaks_off_leaves_the_good_one(machine: Machine) -> None:
 
 
 def test_a_dump_that_cannot_be_read_loses_nothing(machine: Machine, platform: Platform) -> None:
+    machine.follow("backup-and-restore.rst", "Back up")
     dump = Path(f"{machine.root}/var/backups/edx-exams/edx_exams.sql.gz")
     dump.write_bytes(b"half of a dump")
     with pytest.raises(AssertionError):

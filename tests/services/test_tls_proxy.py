@@ -82,6 +82,7 @@ def site(
         "LTI_API_BASE": root_url,
         "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
         "METRICS_ENABLED": True,
+        "ALLOWED_HOSTS": ["localhost"],
         "SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT": "https://lms.example.org",
         "SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT": "https://lms.example.org",
     }
