@@ -89,7 +89,7 @@ test-e2e: $(call needs,services) ## tests in a real browser: the sandbox, as a l
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
 
 test-docs: docs $(call needs,services) ## the how-tos of operators, command by command on real servers; the built pages in a real browser
-	@$(PY) -m pytest tests/docs -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(PY) -m pytest tests/docs -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # Real minutes pass, so several learners sit their exams at once, each with a sandbox of their own.
 test-mfe: $(call needs,services) var/mfe/app.js ## the learning MFE's own exam pages in a real browser (needs Node.js 18 or newer, npm)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 import requests
+from playwright.sync_api import Page, sync_playwright
 
 from tests import tokens
 from tests.docs.machine import Machine
@@ -110,12 +111,14 @@ class Platform:
         )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need the machine in one process: to set it up takes a minute."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "machine" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("machine"))
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = chromium.new_context(ignore_https_errors=True).new_page()
+        page.set_default_timeout(90_000)
+        yield page
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,10 @@ from typing import Final
 import jwt
 import pytest
 from openedx_events.event_bus.avro.serializer import serialize_event_data_to_bytes
+from playwright.sync_api import Page
 
 from tests import tokens
+from tests.docs.accessibility import WIDTHS, problems
 from tests.docs.conftest import COURSE_ID, Platform
 from tests.docs.editor import printed
 from tests.docs.machine import PASSWORD, Machine
@@ -62,6 +64,15 @@ def test_the_operator_signs_in_and_pages_have_their_styles(platform: Platform) -
     form = {"username": "operator", "password": PASSWORD, "csrfmiddlewaretoken": token, "next": "/admin/"}
     answer = platform._session.post(login, form, headers={"Referer": login}, allow_redirects=False, timeout=60)
     assert (answer.status_code, answer.headers.get("Location")) == (302, "/admin/")
+
+
+def test_the_apis_page_keeps_nobody_out(page: Page, platform: Platform) -> None:
+    page.goto(f"{platform.machine.url}/api-docs/")
+    page.wait_for_selector(".opblock")
+    page.click(".opblock-put .opblock-summary-control >> nth=0")
+    page.wait_for_selector(".opblock-body select")
+    found = [problem for width in WIDTHS for problem in problems(page, "/api-docs/", width, colours=True)]
+    assert not found, "\n".join(found)
 
 
 def test_the_settings_raise_no_question(machine: Machine) -> None:
