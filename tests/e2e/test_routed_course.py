@@ -60,5 +60,6 @@ def test_a_routed_courses_exams_are_pushed_on(sign_in: SignIn, look: Look) -> No
     expect(learner.get_by_text("Timed · 7 minutes")).to_be_visible()
 
     notes.get_by_role("combobox").select_option("Not an exam")
-    operator.get_by_role("button", name="Save exams").click()
+    with operator.expect_response(lambda answer: answer.request.method == "PATCH"):
+        operator.get_by_role("button", name="Save exams").click()
     expect(notes.get_by_label("Name")).to_be_hidden()
