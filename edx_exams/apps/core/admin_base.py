@@ -96,7 +96,7 @@ class KeptRowsAdmin(admin.ModelAdmin):
 
     def reasons_to_keep(self, row: Any) -> Iterator[str]:
         """Yield why this row must not be deleted, and what to do instead, in words."""
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
     @override
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Any:

@@ -138,7 +138,7 @@ class AttemptLaunchView(LaunchView):
 
     def act(self, request: AuthenticatedRequest, attempt: ExamAttempt) -> HttpResponse:
         """Change the caller's attempt, and lead the browser on."""
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
 
 class StartProctoring(AttemptLaunchView):
