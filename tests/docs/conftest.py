@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests import tokens
+from tests.chromium import chromium
 from tests.docs.machine import Machine
 from tests.services.ports import HOST, free_port
 from tests.services.waiting import wait_until
@@ -113,12 +114,10 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = chromium.new_context(ignore_https_errors=True).new_page()
+    with chromium() as browser:
+        page = browser.new_context(ignore_https_errors=True).new_page()
         page.set_default_timeout(90_000)
         yield page
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from openedx_events.event_bus.avro.serializer import serialize_event_data_to_byt
 from playwright.sync_api import Page
 
 from tests import tokens
-from tests.docs.accessibility import WIDTHS, problems
 from tests.docs.conftest import COURSE_ID, Platform
 from tests.docs.editor import printed
 from tests.docs.machine import PASSWORD, Machine
+from tests.docs.pages import WIDTHS, problems
 from tests.events.role_events import added
 from tests.services.waiting import wait_until
 

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page
 
-from tests.docs.accessibility import WIDTHS, problems
+from tests.docs.pages import WIDTHS, problems
 
 pytestmark = pytest.mark.docs
 

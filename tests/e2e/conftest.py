@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.chromium import chromium
 from tests.e2e.sandbox import CHECKOUT, RunningSandbox
 
 SCREENSHOTS: Final = CHECKOUT / "var" / "screenshots"
 CHROMIUM_FLAGS: Final = (
-    "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -50,13 +49,8 @@ def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.fail("The browser tests need Chromium: apt-get install chromium.", pytrace=False)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium(*CHROMIUM_FLAGS) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.accessibility import too_wide, use_colours, violations
 from tests.e2e.conftest import COURSE, Look, OpenConsole, SignIn
 from tests.e2e.sandbox import RunningSandbox
 from tests.e2e.test_sandbox import ALLOWANCES, ATTEMPTS, OUTLINE, STUDIO, give, go_to_exam, hand_in, start, usage_key
@@ -21,7 +21,6 @@ DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 900}
 # A telephone, and what a window of 1280 pixels is at 200 % and 400 %.
 WIDTHS: Final = {"desktop": 1280, "telephone": 390, "zoom-200": 640, "zoom-400": 320}
 WIDTHS_FOR_AXE: Final = ("desktop", "telephone")
-WCAG: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 VERY_LITTLE_TIME: Final = ("timer--little", "timer--very-little", "timer--paused")
 
 type Visit = Callable[[Page, str], None]
@@ -30,21 +29,16 @@ type Visit = Callable[[Page, str], None]
 @pytest.fixture
 def check(look: Look) -> Iterator[Visit]:
     """Look at a page in every width, light and dark: no violation, nothing to scroll sideways."""
-    problems = []
+    problems: list[str] = []
 
     def in_every_width(page: Page, name: str) -> None:
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+            use_colours(page, dark=scheme == "dark")
             for title, width in WIDTHS.items():
-                page.set_viewport_size({"width": width, "height": 900})
-                overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                if overflow > 0:
-                    problems.append(f"{name}, {scheme}, {title}: {overflow} pixels too wide")
-                if title not in WIDTHS_FOR_AXE:
-                    continue
-                for violation in Axe().run(page, options=WCAG).response["violations"]:
-                    nodes = [node["html"] for node in violation["nodes"]]
-                    problems.append(f"{name}, {scheme}, {title}: {violation['id']}: {nodes}")
+                found = [*too_wide(page, width)]
+                if title in WIDTHS_FOR_AXE:
+                    found += violations(page)
+                problems.extend(f"{name}, {scheme}, {title}: {problem}" for problem in found)
         page.set_viewport_size({"width": WIDTHS["zoom-400"], "height": 900})
         look(page, f"zoom-400-{name}")
         page.set_viewport_size({"width": WIDTHS["zoom-200"], "height": 900})
@@ -75,8 +69,7 @@ def test_a_learners_pages(sign_in: SignIn, check: Visit) -> None:
     check(learner, "running")
     for name in VERY_LITTLE_TIME:
         learner.locator(".timer").evaluate("(timer, name) => { timer.className = `timer ${name}`; }", name)
-        violations = Axe().run(learner, context=".timer", options=WCAG).response["violations"]
-        assert violations == [], name
+        assert list(violations(learner, ".timer")) == [], name
     learner.context.set_offline(True)
     expect(learner.get_by_text("The connection is lost.")).to_be_visible()
     check(learner, "offline")

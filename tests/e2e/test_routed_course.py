@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import ROUTED_COURSE, Look, SignIn
 from tests.e2e.sandbox import RunningSandbox
-from tests.e2e.test_sandbox import hand_in, start
+from tests.e2e.test_sandbox import hand_in, save_exams, start
 
 pytestmark = [
     pytest.mark.e2e,
@@ -54,12 +54,11 @@ def test_a_routed_courses_exams_are_pushed_on(sign_in: SignIn, look: Look) -> No
     notes.get_by_role("combobox").select_option("Timed")
     notes.get_by_label("Minutes").fill("7")
     look(operator, "routed-exams")
-    operator.get_by_role("button", name="Save exams").click()
+    save_exams(operator)
     expect(operator.get_by_text("The course's exams are saved.")).to_be_visible()
     learner.goto(ROUTED_OUTLINE)
     expect(learner.get_by_text("Timed · 7 minutes")).to_be_visible()
 
     notes.get_by_role("combobox").select_option("Not an exam")
-    with operator.expect_response(lambda answer: answer.request.method == "PATCH"):
-        operator.get_by_role("button", name="Save exams").click()
+    save_exams(operator)
     expect(notes.get_by_label("Name")).to_be_hidden()

@@ -41,6 +41,12 @@ def go_to_exam(page: Page, title: str) -> None:
     page.get_by_role("link", name=title).click()
 
 
+def save_exams(page: Page) -> None:
+    """Push the course's exams, and wait for the answer: the form shows at once what was chosen."""
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_role("button", name="Save exams").click()
+
+
 def start(page: Page) -> None:
     page.get_by_role("button", name="Start the exam").click()
     expect(page.get_by_role("timer")).to_be_visible()
@@ -292,8 +298,7 @@ def test_staff_push_exams_and_their_names_are_only_text(sign_in: SignIn, look: L
     further.get_by_label("Minutes").fill("45")
     further.get_by_label("Due", exact=True).fill("2000-01-01T12:00")
     look(staff, "staff-exams-editing")
-    with staff.expect_response(lambda answer: answer.request.method == "PATCH"):
-        staff.get_by_role("button", name="Save exams").click()
+    save_exams(staff)
     expect(staff.get_by_text("The course's exams are saved.")).to_be_visible()
 
     go_to_exam(learner, "Further reading")
@@ -304,16 +309,14 @@ def test_staff_push_exams_and_their_names_are_only_text(sign_in: SignIn, look: L
     expect(learner.get_by_text("Five books and a film")).to_be_visible()
 
     further.get_by_label("Hide after due date").check()
-    with staff.expect_response(lambda answer: answer.request.method == "PATCH"):
-        staff.get_by_role("button", name="Save exams").click()
+    save_exams(staff)
     expect(further.get_by_label("Hide after due date")).to_be_checked()
     learner.reload()
     expect(learner.get_by_role("heading", name="The due date has passed")).to_be_visible()
     expect(learner.get_by_role("button", name="Look at the exam")).to_have_count(0)
 
     further.get_by_role("combobox").select_option("Not an exam")
-    with staff.expect_response(lambda answer: answer.request.method == "PATCH"):
-        staff.get_by_role("button", name="Save exams").click()
+    save_exams(staff)
     expect(further.get_by_label("Name")).to_be_hidden()
     learner.reload()
     expect(learner.get_by_text("Five books and a film")).to_be_visible()
@@ -423,7 +426,7 @@ def test_studio_takes_no_exam_without_time_and_remembers_its_minutes(sign_in: Si
     minutes.fill("20")
     for choice in ("Not an exam", "Timed"):
         kind.select_option(choice)
-        staff.get_by_role("button", name="Save exams").click()
+        save_exams(staff)
         expect(staff.get_by_text("The course's exams are saved.")).to_be_visible()
         expect(staff.get_by_text("The course's exams are saved.")).to_have_count(0, timeout=NOTICE_MILLISECONDS)
     expect(minutes).to_have_value("20")

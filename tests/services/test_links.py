@@ -18,10 +18,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 from pytest_django.plugin import DjangoDbBlocker
 
 from edx_exams.apps.core.models import ExamAttempt, User
+from tests.chromium import chromium
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_sqlite
 from tests.services.lti_stage import exam_with_tool
@@ -199,11 +200,9 @@ def _wait_for(page: Page, is_so: Callable[[], bool]) -> None:
 
 def test_links_act_ask_or_refuse(service: Service, pages: Pages, attempts: dict[Case, int]) -> None:
     answers: dict[Case, tuple[int | None, bool]] = {}
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with chromium() as browser:
         for case, attempt_id in attempts.items():
-            answers[case] = follow(chromium, service, pages, case, attempt_id)
-        chromium.close()
+            answers[case] = follow(browser, service, pages, case, attempt_id)
     now = dict(ExamAttempt.objects.using(service.database.alias).values_list("pk", "status"))
     wrong: list[str] = []
     for case, (status, asked) in answers.items():

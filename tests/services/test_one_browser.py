@@ -18,12 +18,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.plugin import DjangoDbBlocker
 
 from edx_exams.apps.core.models import ExamAttempt, User
 from edx_exams.apps.lti.launch_sessions import COOKIE_NAME, digest
 from edx_exams.apps.lti.models import LaunchSession
+from tests.chromium import chromium
 from tests.services.conftest import ServiceOn
 from tests.services.databases import on_sqlite
 from tests.services.lti_stage import exam_with_tool
@@ -211,15 +212,13 @@ def attempts(service: Service) -> dict[str, int]:
 
 def test_who_is_whom_in_one_browser(service: Service, attempts: dict[str, int]) -> None:
     looks: list[tuple[tuple[str, ...], Look]] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with chromium() as browser:
         for order in orders():
-            scene = Scene(chromium, service, attempts)
+            scene = Scene(browser, service, attempts)
             for step in order:
                 scene.take(step)
             looks.append((order, scene.look()))
             scene.close()
-        chromium.close()
     matrix = [(order, expected(order), look.seen(service.database.alias)) for order, look in looks]
     for order, _, seen in matrix:
         print(" · ".join(order), seen)

@@ -17,9 +17,9 @@ import requests
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
-from playwright.sync_api import sync_playwright
 
 from tests import tokens
+from tests.chromium import chromium
 from tests.core.test_admin_permissions import SUPERUSER_MAY
 from tests.services.databases import ROOT
 from tests.services.ports import HOST, free_port
@@ -204,37 +204,33 @@ def test_in_a_real_browser_every_page_of_the_admin_opens(site: dict[str, Any]) -
     """The operator logs in, and opens each list, each page to add, and of each first row change, history, delete."""
     faults: list[str] = []
     seen: set[str] = set()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        try:
-            page = chromium.new_context(ignore_https_errors=True).new_page()
-            page.set_default_timeout(90_000)
-            page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
-            page.goto(f"{site['url']}/admin/")
-            page.fill("#id_username", "root")
-            page.fill("#id_password", PASSWORD)
-            page.click("input[type=submit]")
-            page.wait_for_url(f"{site['url']}/admin/")
-            assert all(cookie["secure"] for cookie in page.context.cookies() if cookie["name"].startswith("edx_exams_"))
+    with chromium() as real_browser:
+        page = real_browser.new_context(ignore_https_errors=True).new_page()
+        page.set_default_timeout(90_000)
+        page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
+        page.goto(f"{site['url']}/admin/")
+        page.fill("#id_username", "root")
+        page.fill("#id_password", PASSWORD)
+        page.click("input[type=submit]")
+        page.wait_for_url(f"{site['url']}/admin/")
+        assert all(cookie["secure"] for cookie in page.context.cookies() if cookie["name"].startswith("edx_exams_"))
 
-            def links(selector: str) -> list[str]:
-                found: list[str] = page.eval_on_selector_all(selector, "links => links.map(link => link.href)")
-                return found
+        def links(selector: str) -> list[str]:
+            found: list[str] = page.eval_on_selector_all(selector, "links => links.map(link => link.href)")
+            return found
 
-            def visit(url: str) -> None:
-                answer = page.goto(url)
-                seen.add(urlsplit(url).path)
-                if answer is None or answer.status >= 400:
-                    faults.append(f"{url}: {answer.status if answer else 'no answer'}")
+        def visit(url: str) -> None:
+            answer = page.goto(url)
+            seen.add(urlsplit(url).path)
+            if answer is None or answer.status >= 400:
+                faults.append(f"{url}: {answer.status if answer else 'no answer'}")
 
-            for url in links("#content-main table a"):
-                visit(url)
-                for row in links("#result_list tbody tr:first-child th a")[:1]:
-                    visit(row)
-                    for further in links("a.historylink, a.deletelink"):
-                        visit(further)
-        finally:
-            chromium.close()
+        for url in links("#content-main table a"):
+            visit(url)
+            for row in links("#result_list tbody tr:first-child th a")[:1]:
+                visit(row)
+                for further in links("a.historylink, a.deletelink"):
+                    visit(further)
     assert not faults
     lists = {path for path in seen if path.count("/") == 4}
     assert len(lists) >= len(SUPERUSER_MAY)
