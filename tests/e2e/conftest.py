@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium import chromium
 from tests.e2e.sandbox import CHECKOUT, RunningSandbox
@@ -23,6 +23,10 @@ CHROMIUM_FLAGS: Final = (
 COURSE: Final = "course-v1:Demo+EX101+2026"
 OTHER_COURSE: Final = "course-v1:Demo+EX202+2026"
 ROUTED_COURSE: Final = "course-v1:Demo+EX303+2026"
+
+# A page asks every 5 seconds how things stand (every 1.5 where somebody watches over the exam); what a test waits for may need
+# two such questions, on a busy machine.
+expect.set_options(timeout=15_000)
 
 type SignIn = Callable[[str], Page]
 type OpenConsole = Callable[[], Page]
@@ -63,7 +67,7 @@ def new_browser(browser: Browser) -> Iterator[Callable[[str, str], Page]]:
         context = browser.new_context(base_url=base_url, viewport={"width": 1200, "height": 820})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: complaints.append(f"{name}, {page.url}: {error}"))
         return page
 

@@ -59,7 +59,7 @@ def test_a_submission_made_offline_is_sent_when_it_can_be(sign_in: SignIn, look:
     learner.get_by_role("button", name="Submit the exam").click()
     expect(learner.get_by_role("heading", name="Your submission waits for the connection")).to_be_visible()
     learner.context.set_offline(False)
-    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible(timeout=15_000)
+    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible()
 
 
 def test_time_that_runs_out_offline_says_so(sign_in: SignIn, sandbox: RunningSandbox, look: Look) -> None:
@@ -73,7 +73,7 @@ def test_time_that_runs_out_offline_says_so(sign_in: SignIn, sandbox: RunningSan
     expect(learner.get_by_text("It hands the exam in by itself").first).to_be_visible()
     look(learner, "offline-time-is-over")
     learner.context.set_offline(False)
-    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible(timeout=15_000)
+    expect(learner.get_by_role("heading", name="Submitted")).to_be_visible()
     expect(learner.get_by_role("main").get_by_text("Your time is over. The exam has been handed in.")).to_be_visible()
     look(learner, "why-it-ended")
     # Whoever comes back later is told, too.
@@ -123,7 +123,7 @@ def test_who_is_signed_out_in_mid_exam_is_told(sign_in: SignIn, look: Look) -> N
     go_to_exam(learner, "Midterm exam")
     start(learner)
     learner.context.clear_cookies()
-    expect(learner.get_by_text("You were signed out.")).to_be_visible(timeout=15_000)
+    expect(learner.get_by_text("You were signed out.")).to_be_visible()
     look(learner, "signed-out-in-mid-exam")
     learner.get_by_role("button", name="Chiyo Tanaka").click()
     expect(learner.get_by_text("Question 1")).to_be_visible()

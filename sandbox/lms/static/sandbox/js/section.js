@@ -271,4 +271,5 @@ async function look() {
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 addEventListener("online", poll);
+addEventListener("offline", poll);
 load().then(() => setInterval(poll, isSupervised(exam) ? SUPERVISED_POLL_MILLISECONDS : POLL_MILLISECONDS));
