@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.services.java import HEAP, JavaServer, program, run
+from tests.services.java import FLAGS, JavaServer, program, run
 from tests.services.ports import HOST, accepts, free_port, need_free
 
 PARTITIONS: Final = 3
@@ -71,7 +71,7 @@ class Kafka(JavaServer):
         :raises PortTaken: another program listens on one of its ports
         """
         need_free("Kafka", self.port, self.controller_port)
-        java = ["java", HEAP, "-cp", str(_libraries() / "*")]
+        java = ["java", *FLAGS, "-cp", str(_libraries() / "*")]
         properties = self.directory / "kafka.properties"
         if not (self.directory / "data").exists():
             self.directory.mkdir(parents=True, exist_ok=True)

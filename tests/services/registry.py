@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from tests.services.java import HEAP, JavaServer, program, run
+from tests.services.java import FLAGS, JavaServer, program, run
 from tests.services.ports import HOST, free_port, need_free
 
 #: Newer ones want Java 21.
@@ -46,7 +46,7 @@ class Registry(JavaServer):
         need_free("The schema registry", self.port)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.launch(
-            ["java", HEAP, "-jar", str(_jar())],
+            ["java", *FLAGS, "-jar", str(_jar())],
             {
                 "QUARKUS_HTTP_HOST": HOST,
                 "QUARKUS_HTTP_PORT": str(self.port),
