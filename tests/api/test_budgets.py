@@ -53,6 +53,23 @@ def test_a_learners_exam_costs_at_most_5(
     assert answer.json()["exam"]["attempt"]["attempt_status"] == "started"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/exams/attempt/latest",
+        f"/api/v1/student/exam/attempt/course_id/{COURSE_ID}/content_id/{{content_id}}",
+    ],
+)
+def test_a_poll_of_a_running_attempt_costs_one_statement(
+    path: str, as_learner: APIClient, learner: User, exam: Exam, at_most: CountStatements
+) -> None:
+    running_attempt(exam, learner)
+    url = path.format(content_id=exam.content_id)
+    as_learner.get(url)  # who they are is known now
+    with at_most(1):
+        assert as_learner.get(url).status_code == 200
+
+
 def test_an_access_token_costs_at_most_4(
     as_learner: APIClient, learner: User, exam: Exam, at_most: CountStatements
 ) -> None:

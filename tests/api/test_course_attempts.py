@@ -190,6 +190,23 @@ def test_a_page_has_100_unless_asked_otherwise(as_course_team: APIClient, exam: 
     assert ids(as_course_team, offset=1_000) == []
 
 
+@pytest.mark.parametrize("include", ["", "incidents"])
+def test_an_exams_first_page_is_read_as_all_others_are(include: str, as_course_team: APIClient, exam: Exam) -> None:
+    attempts = attempts_of(exam, "ada", "grace", "alan", "edsger")
+    ExamAttempt.objects.update(created=START)
+    attempts_of(ExamFactory.create(), "barbara")
+    for hours, action in enumerate(["terminate", "flag", "terminate"]):
+        ResultFactory.create(attempt=attempts[2], action_type=action, incident_time=START + timedelta(hours=hours))
+    query = {"exam_id": exam.pk, "include": include} if include else {"exam_id": exam.pk}
+    whole = ask(as_course_team, **query)
+    assert whole["count"] == len(attempts)
+    assert [row["username"] for row in whole["results"]] == ["edsger", "alan", "grace", "ada"]
+    assert whole["results"][1]["proctored_review"]["submission_time"] == START.isoformat().replace("+00:00", "Z")
+    singly = [ask(as_course_team, limit=1, offset=place, **query)["results"] for place in range(len(attempts))]
+    assert [row for (row,) in singly] == whole["results"]
+    assert ask(as_course_team, ordering="-attempt_id", **query)["results"] == whole["results"]
+
+
 # Search, filter, order
 
 

@@ -24,8 +24,7 @@ COURSE: Final = "course-v1:Demo+EX101+2026"
 OTHER_COURSE: Final = "course-v1:Demo+EX202+2026"
 ROUTED_COURSE: Final = "course-v1:Demo+EX303+2026"
 
-# A page asks every 5 seconds how things stand (every 1.5 where somebody watches over the exam); what a test waits for may need
-# two such questions, on a busy machine.
+# A page asks every 5 seconds how things stand. What a test waits for may need two such questions, on a busy machine.
 expect.set_options(timeout=15_000)
 
 type SignIn = Callable[[str], Page]

@@ -17,7 +17,7 @@ PROGRAMS: Final = Path(__file__).resolve().parents[2] / "var" / "java"
 
 START_SECONDS: Final = 120
 STOP_SECONDS: Final = 30
-#: For servers that live for a minute on a small machine: little memory, and no time spent on compiling for the long run.
+#: For servers that live for a minute on a small machine: little memory, and nothing compiled for the long run.
 FLAGS: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 MISSING: Final = "{} is not installed: apt-get install -y default-jre-headless maven"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Authentication by the LMS's JWT, in a header or in the browser's split cookies."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, override
 
 import jwt
@@ -34,6 +34,14 @@ class JwtAuthentication(EdxJwtAuthentication):
     * A malformed token or claim is a 401, never a server error; an unavailable database is not taken for a bad token.
     * Nothing of a token or a person gets into the log.
     """
+
+    def __init__(self, of_id: Callable[[int], list[User]] | None = None) -> None:
+        """
+        Authenticate the caller of a view.
+
+        :param of_id: looks up an LMS user id, where the view wants something along with the person
+        """
+        self._of_id = of_id
 
     @override
     def authenticate(self, request: Request) -> tuple[User, VerifiedToken] | None:
@@ -101,7 +109,7 @@ class JwtAuthentication(EdxJwtAuthentication):
         if not is_storable(username, User._meta.get_field("username")):
             message = "The token names no user."
             raise AuthenticationFailed(message)
-        return token_person(token, username, self._attributes(payload))
+        return token_person(token, username, self._attributes(payload), self._of_id)
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims about the user, by our attributes' names."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The person whom a verified token names, with the rights that this token gives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,17 @@ from edx_exams.apps.core.own_accounts import has_rights_of_its_own
 from edx_exams.apps.core.people import person
 
 
-def token_person(token: VerifiedToken, username: str, attributes: Mapping[str, Any]) -> User:
+def token_person(
+    token: VerifiedToken,
+    username: str,
+    attributes: Mapping[str, Any],
+    of_id: Callable[[int], list[User]] | None = None,
+) -> User:
     """
     Find the person whom a token names, created or brought up to date with its claims.
 
     :param attributes: what the claims say of the user, by the names of our fields, `lms_user_id` included
+    :param of_id: looks up an LMS user id, where something is wanted along with the person
     :raises AuthenticationFailed: the claims name nobody who may come
     """
     claims = token.claims
@@ -32,6 +38,7 @@ def token_person(token: VerifiedToken, username: str, attributes: Mapping[str, A
             administrator=claims.get("administrator") is True,
             issued_at=_issued_at(claims),
             is_worker=token.is_symmetric,
+            of_id=of_id,
         )
     except PersonRefused as refusal:
         raise AuthenticationFailed(str(refusal)) from None

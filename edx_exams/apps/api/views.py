@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The base of every REST view."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, override
 
 from django.db import transaction
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from edx_exams.apps.api.authentication import JwtAuthentication
 from edx_exams.apps.api.permissions import IsAuthenticated
+from edx_exams.apps.core.api import learners_by_id
 from edx_exams.apps.core.limits import has_outer_blanks
 from edx_exams.apps.core.models import User
 
@@ -65,14 +70,33 @@ class ExamsAPIView(APIView):
             self.http_method_not_allowed(request)
 
     @staticmethod
-    def validated(serializer: BaseSerializer[Any]) -> Any:
+    def validated(kind: Callable[..., BaseSerializer[Any]], data: Any, **options: Any) -> Any:
         """
         Return what the caller sent, checked and converted.
 
+        :param kind: class of the serializer
+        :param options: of the serializer
         :raises ValidationError: something is wrong with it
         """
+        if data is not None and not options:
+            return _shared(kind).run_validation(data)
+        serializer = kind(data=data, **options)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
+
+
+class PolledAPIView(ExamsAPIView):
+    """The base of what learners poll: their attempts in progress come along with the person, in one statement."""
+
+    @override
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [JwtAuthentication(of_id=learners_by_id)]
+
+
+@cache
+def _shared(kind: Callable[[], BaseSerializer[Any]]) -> BaseSerializer[Any]:
+    """Return the serializer that checks for all requests: it keeps nothing of them, and to make one takes time."""
+    return kind()
 
 
 def or_404[T](thing: T | None, what: str) -> T:

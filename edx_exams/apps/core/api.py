@@ -59,6 +59,7 @@ from edx_exams.apps.core.learner_attempts import (
     exam_in_progress,
     exam_not_in_progress,
     latest_attempt,
+    learners_by_id,
     running_attempt,
 )
 from edx_exams.apps.core.people import person
@@ -133,6 +134,7 @@ __all__ = [
     "is_exam_passed_due",
     "latest_attempt",
     "launch_tool",
+    "learners_by_id",
     "mark_ready",
     "minutes_if_started",
     "person",

@@ -5,13 +5,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import batched
 from typing import Any, Final, NamedTuple, TypedDict
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
-from edx_exams.apps.core.prepared import PreparedForIds
+from edx_exams.apps.core.prepared import PreparedForIds, PreparedRows, Row
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.transition_rules import ControlAction
 
@@ -124,6 +125,11 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
 
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
+    exam = selection.exam
+    if exam and selection == Selection(selection.course_id, exam):  # what the interface asks for first, each time
+        total = sum(number for _, number in _number_of_exam(exam.pk))
+        if offset == 0:
+            return Page(total, _rows(_newest_of_exam(limit)(exam.pk), exam, with_incidents=with_incidents))
     attempts = select_attempts(selection)
     ids = attempts.values_list("pk", flat=True)
     if selection.search:  # it compares every name, so it is made once
@@ -131,7 +137,7 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
         total, page = len(found), found[offset : offset + limit]
     else:
         total, page = attempts.count(), list(ids[offset : offset + limit])
-    return Page(total, attempt_rows(page, selection.exam, with_incidents=with_incidents))
+    return Page(total, attempt_rows(page, exam, with_incidents=with_incidents))
 
 
 def attempt_rows(
@@ -143,27 +149,64 @@ def attempt_rows(
     :param exam: whose attempts they are, if they are of one
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
-    found = {values[0]: dict(zip(_OF_ATTEMPT, values, strict=True)) for values in _by_id(attempt_ids)}
+    by_id = {values[0]: values for values in _by_id(attempt_ids)}
+    # Others were reset or deleted in the meantime.
+    found = [by_id[attempt_id] for attempt_id in attempt_ids if attempt_id in by_id]
+    return _rows(found, exam, with_incidents=with_incidents)
+
+
+def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -> list[dict[str, Any]]:
+    """
+    Shape attempts.
+
+    :param attempts: values of `_OF_ATTEMPT`
+    """
     if exam:
-        exams = {exam.pk: {field: getattr(exam, column) for field, column in _OF_EXAM.items()}}
+        exams: dict[int, Row] = {exam.pk: (exam.exam_type, exam.exam_name)}
     else:
-        exam_ids = {attempt["exam_id"] for attempt in found.values()}
-        exams = {exam_id: dict(zip(_OF_EXAM, values, strict=True)) for exam_id, *values in _exams_by_id(exam_ids)}
+        exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({values[_EXAM_ID] for values in attempts})}
     rows = [
-        {**found[attempt_id], **exams[found[attempt_id]["exam_id"]]}
-        for attempt_id in attempt_ids
-        if attempt_id in found and found[attempt_id]["exam_id"] in exams  # neither reset nor deleted in the meantime
+        dict(zip(_SHOWN, (*values, *exams[values[_EXAM_ID]], None), strict=True))
+        for values in attempts
+        if values[_EXAM_ID] in exams
     ]
-    results: dict[int, list[_Result]] = {}
-    for result in itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(attempt_ids)):
-        results.setdefault(result.attempt_id, []).append(result)
+    by_id = {row["attempt_id"]: row for row in rows}
+    if not with_incidents:
+        for attempt_id, *review in reversed(_terminations_of(by_id)):  # the first of each is the last one written
+            by_id[attempt_id]["proctored_review"] = _review(*review)
+        return rows
     for row in rows:
-        theirs = results.get(row["attempt_id"], ())
-        terminations = (result for result in theirs if result.action_type == ControlAction.TERMINATE)
-        row["proctored_review"] = next(map(_review, terminations), None)
-        if with_incidents:
-            row["incidents"] = [_incident(result) for result in theirs if result.action_type != ControlAction.TERMINATE]
+        row["incidents"] = []
+    for result in itertools.starmap(_Result, _results(by_id)):
+        row = by_id[result.attempt_id]
+        if result.action_type != ControlAction.TERMINATE:
+            row["incidents"].append(_incident(result))
+        elif row["proctored_review"] is None:
+            row["proctored_review"] = _review(result.incident_time, result.severity, result.reason_code)
     return rows
+
+
+#: Names of a row's values, and the place of the exam's id among them.
+_SHOWN: Final = (*_OF_ATTEMPT, *_OF_EXAM, "proctored_review")
+_EXAM_ID: Final = list(_OF_ATTEMPT).index("exam_id")
+
+_number_of_exam: Final = PreparedRows(
+    ExamAttempt,
+    lambda exam_id: ExamAttempt.objects.filter(exam_id=exam_id).values_list("exam_id").annotate(Count("pk")),
+    int,
+)
+
+
+@lru_cache(maxsize=32)
+def _newest_of_exam(limit: int) -> PreparedRows:
+    """Make the look-up of an exam's newest attempts: values of `_OF_ATTEMPT`."""
+    return PreparedRows(
+        ExamAttempt,
+        lambda exam_id: _ordered(ExamAttempt.objects.filter(exam_id=exam_id), "").values_list(*_OF_ATTEMPT.values())[
+            :limit
+        ],
+        int,
+    )
 
 
 class _Result(NamedTuple):
@@ -193,7 +236,8 @@ _results: Final = PreparedForIds(
     ),
 )
 _terminations_of: Final = PreparedForIds(
-    AssessmentControlResult, lambda ids: _terminations().filter(attempt_id__in=ids).values_list(*_Result._fields)
+    AssessmentControlResult,
+    lambda ids: _terminations().filter(attempt_id__in=ids).values_list("attempt_id", *_REVIEW_FIELDS.values()),
 )
 
 
@@ -201,11 +245,11 @@ def _severity(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _review(result: _Result) -> Review:
+def _review(incident_time: datetime, severity: Decimal | None, reason_code: str | None) -> Review:
     return {
-        "submission_time": result.incident_time,
-        "severity": _severity(result.severity),
-        "submission_reason": reason_text(result.reason_code),
+        "submission_time": incident_time,
+        "severity": _severity(severity),
+        "submission_reason": reason_text(reason_code),
     }
 
 

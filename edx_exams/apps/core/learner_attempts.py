@@ -3,30 +3,53 @@
 The attempt and the exam that a learner sees: the two questions that every learner's page asks again and again.
 
 An attempt that runs comes before everything else, on whatever instance of whatever exam it runs: its clock must not
-vanish from the page. One whose time is over is submitted first. Few statements, and narrow ones.
+vanish from the page. One whose time is over is submitted first. Few statements: attempts in progress may come along
+with the person, when the caller is looked up (`learners_by_id`).
 """
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
+from django.db import router
+from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
 from edx_exams.apps.core.allowances import minutes_if_started
 from edx_exams.apps.core.exams import get_course_exam, get_exam_by_content_id
 from edx_exams.apps.core.instance_attempts import attempt_of_instance
-from edx_exams.apps.core.models import Exam, ExamAttempt
-from edx_exams.apps.core.prepared import Prepared, age
+from edx_exams.apps.core.models import Exam, ExamAttempt, User
+from edx_exams.apps.core.prepared import Part, Prepared, PreparedRows, age
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.time_outs import check_if_exam_timed_out
 
+_IN_PROGRESS: Final = sorted(ExamAttemptStatus.in_progress_statuses)
 _running_of: Final = Prepared(
     ExamAttempt,
-    lambda user_id: ExamAttempt.objects.filter(
-        user_id=user_id, status__in=sorted(ExamAttemptStatus.in_progress_statuses)
-    ),
+    lambda user_id: ExamAttempt.objects.filter(user_id=user_id, status__in=_IN_PROGRESS),
     int,
     related=("exam",),
 )
+
+#: Each column takes time, as much as a look-up by an index where there are thirty.
+_PERSON: Final = Part(
+    User,
+    without={"password", "first_name", "last_name", "last_login", "date_joined", "is_superuser", "anonymous_user_id"},
+)
+_ATTEMPT: Final = Part(
+    ExamAttempt, "running", _PERSON.end, without={"modified", "attempt_number", "end_time", "end_moved_at"}
+)
+_EXAM: Final = Part(Exam, "running__exam", _ATTEMPT.end, without={"created", "modified", "resource_id"})
+_with_running: Final = PreparedRows(
+    User,
+    lambda lms_user_id: (
+        User.objects.filter(lms_user_id=lms_user_id)
+        .annotate(running=FilteredRelation("examattempt", condition=Q(examattempt__status__in=_IN_PROGRESS)))
+        .values_list(*_PERSON.names, *_ATTEMPT.names, *_EXAM.names)
+    ),
+    int,
+)
+#: Where a person keeps the attempts that came along, until the first question.
+_CAME_ALONG: Final = "_running_attempts"
 
 
 class RunningAttempt(NamedTuple):
@@ -47,15 +70,34 @@ class LearnersExam(NamedTuple):
     is_past_due: bool
 
 
-def running_attempt(user_id: int, content_id: str, now: datetime | None = None) -> RunningAttempt:
+def learners_by_id(lms_user_id: int) -> list[User]:
     """
-    Return the learner's running attempt with its exam: one of this content before one of any other. One statement.
+    Return the rows of the person with this LMS user id, each with its attempts in progress. One statement.
+
+    The next question about such a person's running attempts asks the database nothing.
+    """
+    alias = router.db_for_read(User)
+    people: dict[int, User] = {}
+    for row in _with_running(lms_user_id):
+        person = people.setdefault(row[0], cast("User", _PERSON.read(row, alias)))
+        attempts = vars(person).setdefault(_CAME_ALONG, [])
+        if attempt := _ATTEMPT.read(row, alias):
+            attempt.exam = cast("Exam", _EXAM.read(row, alias))
+            attempts.append(attempt)
+    return list(people.values())
+
+
+def running_attempt(user: User, content_id: str, now: datetime | None = None) -> RunningAttempt:
+    """
+    Return the learner's running attempt with its exam: one of this content before one of any other.
+
+    One statement, or none where the attempts came along with the person.
 
     Databases that grew under the earlier service hold several running attempts of one learner.
 
     :param content_id: empty for any
     """
-    attempts = _running(user_id)
+    attempts = _running(user)
     if len(attempts) > 1:
         attempts.sort(key=lambda attempt: attempt.exam.content_id != content_id)
     return _first_with_time(attempts, now or timezone.now())
@@ -77,10 +119,10 @@ def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | 
     return just_timed_out if is_of_this_content else None
 
 
-def exam_in_progress(user_id: int, course_id: str, content_id: str) -> LearnersExam | None:
-    """Return the instance of the exam on which the learner's attempt is running; None without one. One statement."""
+def exam_in_progress(user: User, course_id: str, content_id: str) -> LearnersExam | None:
+    """Return the exam's instance on which the learner's attempt is running; None without. One statement at most."""
     names = (course_id, content_id)
-    of_this_content = [seen for seen in _running(user_id) if (seen.exam.course_id, seen.exam.content_id) == names]
+    of_this_content = [seen for seen in _running(user) if (seen.exam.course_id, seen.exam.content_id) == names]
     attempt = _first_with_time(of_this_content, timezone.now()).attempt
     if attempt is None:
         return None
@@ -98,9 +140,10 @@ def exam_not_in_progress(user_id: int, course_id: str, content_id: str) -> Learn
     return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
 
 
-def _running(user_id: int) -> list[ExamAttempt]:
-    """Return the learner's attempts that are in progress with their exams, the newest first: one statement."""
-    return sorted(_running_of(user_id), key=age, reverse=True)
+def _running(user: User) -> list[ExamAttempt]:
+    """Return the learner's attempts that are in progress with their exams, the newest first."""
+    came_along: list[ExamAttempt] | None = vars(user).pop(_CAME_ALONG, None)
+    return sorted(_running_of(user.pk) if came_along is None else came_along, key=age, reverse=True)
 
 
 def _first_with_time(attempts: list[ExamAttempt], now: datetime) -> RunningAttempt:

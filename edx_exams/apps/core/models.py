@@ -3,7 +3,8 @@
 
 import uuid
 from datetime import datetime
-from typing import ClassVar, Final, override
+from functools import cache
+from typing import Any, ClassVar, Final, override
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from model_utils.models import TimeStampedModel
+from simple_history.manager import HistoryManager
 from simple_history.models import HistoricalRecords
 
 from edx_exams.apps.core import searches  # noqa: F401  (registers its lookups)
@@ -18,6 +20,16 @@ from edx_exams.apps.core.allowance_types import AllowanceType
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES, PRACTICE_TYPES, ExamType, get_exam_type
 from edx_exams.apps.core.prepared import PreparedRows
 from edx_exams.apps.core.statuses import ExamAttemptStatus
+
+
+class _HistoryManager(HistoryManager):
+    """django-simple-history's, whose class is made once and not for each row that is written."""
+
+    @classmethod
+    @cache
+    @override
+    def from_queryset(cls, queryset_class: type[models.QuerySet[Any]], class_name: str | None = None) -> Any:
+        return super().from_queryset(queryset_class, class_name)
 
 
 class User(AbstractUser):
@@ -120,7 +132,7 @@ class Exam(TimeStampedModel):
     hide_after_due = models.BooleanField(default=False)
     is_active = models.BooleanField(default=False)
 
-    history = HistoricalRecords(table_name="exams_examhistory")
+    history = HistoricalRecords(table_name="exams_examhistory", history_manager=_HistoryManager)
 
     class Meta:
         db_table = "exams_exam"
@@ -171,7 +183,7 @@ class ExamAttempt(TimeStampedModel):
     #: Moment at which the end was last moved later while the attempt ran.
     end_moved_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    history = HistoricalRecords(table_name="exams_examattempthistory")
+    history = HistoricalRecords(table_name="exams_examattempthistory", history_manager=_HistoryManager)
 
     class Meta:
         db_table = "exams_examattempt"

@@ -7,7 +7,7 @@ costs several times as much as running them. A prepared look-up is built by Djan
 and then only run.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Any, Final, NamedTuple, cast
@@ -19,8 +19,8 @@ from django.db.transaction import TransactionManagementError
 from edx_exams.apps.core.limits import MAX_INTEGER
 
 Row = Sequence[Any]
-#: Places in a row, the functions that make Python's values of the database's there, and their column.
-Converters = Sequence[tuple[int, Sequence[Callable[..., Any]], Any]]
+#: Places in a row, the function that makes Python's value of the database's there, and its column.
+Converters = Sequence[tuple[int, Callable[..., Any], Any]]
 
 #: Make the values that stand for the arguments while the text is built; a look-up has none such by itself.
 _MARKS: Final[dict[type, Callable[[int], Any]]] = {
@@ -83,7 +83,8 @@ class PreparedRows:
         compiler = self._build(*self._marks).query.get_compiler(alias)
         sql, parameters = compiler.as_sql()
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        return _Statement(sql, tuple(parameters), [(place, *found) for place, found in converters.items()])
+        each = [(place, convert, column) for place, (found, column) in converters.items() for convert in found]
+        return _Statement(sql, tuple(parameters), each)
 
 
 class PreparedForIds:
@@ -111,6 +112,29 @@ class PreparedForIds:
         return rows
 
 
+class Part[M: Model]:
+    """
+    The columns of a model among those of a row.
+
+    :param path: from the queryset's model to this one; empty for itself
+    :param first: place of the first column in a row
+    :param without: columns that are left out; an instance reads each of them when it is asked for, by a statement
+    """
+
+    def __init__(self, model: type[M], path: str = "", first: int = 0, *, without: Collection[str] = ()) -> None:
+        self._model = model
+        names = [field.attname for field in model._meta.concrete_fields]  # as `from_db` takes them
+        self._columns = [name for name in names if name not in without]
+        self._first, self.end = first, first + len(self._columns)
+        self.names = [f"{path}__{column}" if path else column for column in self._columns]
+
+    def read(self, row: Row, alias: str) -> M | None:
+        """Return the instance that a row holds; None where an outer join found none."""
+        if row[self._first] is None:  # the `id` is these models' first column
+            return None
+        return self._model.from_db(alias, self._columns, row[self._first : self.end])
+
+
 class Prepared[M: Model]:
     """
     A look-up of rows of a model, in no order.
@@ -129,15 +153,13 @@ class Prepared[M: Model]:
         locks: bool = False,
     ) -> None:
         self._model = model
-        self._columns = _columns(model)
-        names = list(self._columns)
-        #: Name, model, columns and first place in a row.
-        self._related: list[tuple[str, type[Model], list[str], int]] = []
+        self._own = Part(model)
+        self._related: dict[str, Part[Model]] = {}
+        names, end = list(self._own.names), self._own.end
         for name in related:
             there = cast("type[Model]", model._meta.get_field(name).related_model)
-            columns = _columns(there)
-            self._related.append((name, there, columns, len(names)))
-            names += [f"{name}__{column}" for column in columns]
+            part = self._related[name] = Part(there, name, end)
+            names, end = names + part.names, part.end
         self._rows = PreparedRows(
             model, lambda *marks: build(*marks).order_by().values_list(*names), *kinds, locks=locks
         )
@@ -148,25 +170,17 @@ class Prepared[M: Model]:
         return [self._instance(row, alias) for row in self._rows(*arguments)]
 
     def _instance(self, row: Row, alias: str) -> M:
-        instance = self._model.from_db(alias, self._columns, row[: len(self._columns)])
-        for name, model, columns, first in self._related:
-            # The foreign keys of these models lead to the `id`, their first column.
-            values = row[first : first + len(columns)]
-            setattr(instance, name, model.from_db(alias, columns, values) if values[0] is not None else None)
+        instance = cast("M", self._own.read(row, alias))
+        for name, part in self._related.items():
+            setattr(instance, name, part.read(row, alias))
         return instance
 
 
 def _converted(row: Row, places: Converters, connection: Any) -> Row:
     values = list(row)
-    for place, converters, column in places:
-        for convert in converters:
-            values[place] = convert(values[place], column, connection)
+    for place, convert, column in places:
+        values[place] = convert(values[place], column, connection)
     return values
-
-
-def _columns(model: type[Model]) -> list[str]:
-    """Return the names of a model's columns, in the order in which `from_db` takes them."""
-    return [field.attname for field in model._meta.concrete_fields]
 
 
 def age(row: Any) -> tuple[datetime, int]:

@@ -40,6 +40,13 @@ _lock_attempt: Final = Prepared(
     ExamAttempt, lambda attempt_id: ExamAttempt.objects.select_for_update().filter(pk=attempt_id), int, locks=True
 )
 
+_lock_configuration: Final = Prepared(
+    CourseExamConfiguration,
+    lambda course_id: CourseExamConfiguration.objects.select_for_update().filter(course_id=course_id),
+    str,
+    locks=True,
+)
+
 
 def is_transient(error: OperationalError) -> bool:
     """Tell whether the database gave up on a transaction only because of others at work."""
@@ -145,7 +152,8 @@ def lock_configuration(course_id: str) -> CourseExamConfiguration:
         )
         raise InvalidCourseId(message)
     upsert([CourseExamConfiguration(course_id=course_id)], unique=("course_id",), update=("course_id",))
-    return CourseExamConfiguration.objects.select_for_update().get(course_id=course_id)
+    (configuration,) = _lock_configuration(course_id)
+    return configuration
 
 
 def upsert[M: Model](rows: Sequence[M], *, unique: Sequence[str], update: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, override
 
 from django.utils.dateparse import parse_datetime
+from django.utils.functional import cached_property
 from django.utils.timezone import is_aware
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
@@ -13,7 +14,13 @@ from rest_framework import serializers
 from edx_exams.apps.core import opaque_keys
 from edx_exams.apps.core.course_attempts import ORDERINGS
 from edx_exams.apps.core.exam_types import EXAM_TYPE_CHOICES
-from edx_exams.apps.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INTEGER, MAX_MINUTES, has_outer_blanks
+from edx_exams.apps.core.limits import (
+    MAX_IDENTIFIER_LENGTH,
+    MAX_INTEGER,
+    MAX_MINUTES,
+    has_outer_blanks,
+    is_storable_text,
+)
 from edx_exams.apps.core.statuses import ExamAttemptStatus
 from edx_exams.apps.core.transition_rules import RESET_ACTION, LearnerAction, StaffAction
 
@@ -25,7 +32,18 @@ MAX_GRANTS: Final = 10_000
 #: Years in which every database and every zone can hold a date.
 _YEARS: Final = range(1970, 9999)
 
-Data = serializers.Serializer[Any]
+
+class Data(serializers.Serializer[Any]):
+    """The base of every shape: what REST framework finds out anew for each value is found out once."""
+
+    @cached_property
+    def _writable_fields(self) -> list[Any]:
+        return [field for field in self.fields.values() if not field.read_only]
+
+    @override
+    def run_validators(self, value: Any) -> None:
+        if self.validators:
+            super().run_validators(value)
 
 
 class ZonedDateTimeField(serializers.DateTimeField):
@@ -50,6 +68,12 @@ class ZonedDateTimeField(serializers.DateTimeField):
 
 class TextField(serializers.CharField):
     """Text. A number is refused, not made into text."""
+
+    @override
+    def run_validators(self, value: Any) -> None:
+        # Each of REST framework's checks goes through the text anew: they are asked where one will find something.
+        if not is_storable_text(value, self.max_length or len(value), allow_empty=True):
+            super().run_validators(value)
 
     @override
     def to_internal_value(self, data: Any) -> str:

@@ -26,7 +26,7 @@ class CourseAllowances(InstructorAPIView):
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """List the allowances of the course's active exams. A review exception is a row of its own."""
-        query = self.validated(serializers.ListQuerySerializer(data=request.query_params.dict()))
+        query = self.validated(serializers.ListQuerySerializer, request.query_params.dict())
         rows = AllowanceRows(course_id, search=query["search"], ordering=query["ordering"])
         return page_of(rows, allowance_rows, request, self)
 
@@ -37,7 +37,7 @@ class CourseAllowances(InstructorAPIView):
     )
     def post(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Give each of these people the allowance for each of these exams; each pair is judged by itself."""
-        wanted = self.validated(serializers.BulkGrantSerializer(data=request.data))
+        wanted = self.validated(serializers.BulkGrantSerializer, request.data)
         outcomes = _give(request, course_id, wanted["exam_ids"], wanted)
         results = [{**_result(outcome), "exam_id": outcome.exam_id} for outcome in outcomes]
         return Response(
@@ -60,7 +60,7 @@ class ExamAllowance(InstructorAPIView):
     def post(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Give each of these people the allowance; each is judged by itself."""
         exam = self.exam_of_course(course_id, exam_id)
-        wanted = self.validated(serializers.GrantSerializer(data=request.data))
+        wanted = self.validated(serializers.GrantSerializer, request.data)
         return _results(wanted, _give(request, course_id, [exam.pk], wanted))
 
     @extend_schema(
@@ -71,7 +71,7 @@ class ExamAllowance(InstructorAPIView):
     def delete(self, request: AuthenticatedRequest, course_id: str, exam_id: str) -> Response:
         """Take the allowance of this type away from each of these people. A running attempt keeps its time."""
         exam = self.exam_of_course(course_id, exam_id)
-        wanted = self.validated(serializers.RevokeSerializer(data=request.data))
+        wanted = self.validated(serializers.RevokeSerializer, request.data)
         outcomes = take_allowances(
             course_id,
             exam.pk,

@@ -21,7 +21,7 @@ class _Attempts(InstructorAPIView):
 
     def page(self, request: AuthenticatedRequest, attempts: QuerySet[ExamAttempt]) -> Response:
         """Answer with the page that the query asks for."""
-        query = self.validated(serializers.ListQuerySerializer(data=request.query_params.dict()))
+        query = self.validated(serializers.ListQuerySerializer, request.query_params.dict())
         found = search_attempts(attempts, search=query["search"], ordering=query["ordering"])
         return page_of(found.values_list(*ATTEMPT_COLUMNS), attempt_rows, request, self)
 

@@ -33,7 +33,7 @@ class ProctoringSettings(InstructorAPIView):
     )
     def patch(self, request: AuthenticatedRequest, course_id: str) -> Response:
         """Change the escalation address. The other settings follow from the course's provider."""
-        wanted = self.validated(serializers.ProctoringSettingsChangeSerializer(data=request.data))
+        wanted = self.validated(serializers.ProctoringSettingsChangeSerializer, request.data)
         present = _settings_of(course_id)
         email = wanted.pop("proctoring_escalation_email", present["proctoring_escalation_email"]) or None
         refused = {name: [_("This cannot be changed here.")] for name in wanted if wanted[name] != present[name]}

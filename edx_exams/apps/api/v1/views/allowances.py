@@ -34,10 +34,9 @@ class CourseAllowances(ExamsAPIView):
 
         A learner whose attempt is in progress gets the difference at once.
         """
-        serializer = serializers.ExtraTimeSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
-            data=request.data, many=True, max_length=serializers.MAX_GRANTS
+        grants = self.validated(
+            serializers.ExtraTimeSerializer, request.data, many=True, max_length=serializers.MAX_GRANTS
         )
-        grants = self.validated(serializer)
         grant_extra_time(course_id, [ExtraTime(**grant) for grant in grants], granted_by=request.user)
         return Response()
 

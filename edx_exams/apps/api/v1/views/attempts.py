@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.v1.learner_shapes import student_attempt
-from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, or_404
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, PolledAPIView, or_404
 from edx_exams.apps.core.api import (
     change_attempt,
     create_exam_attempt,
@@ -47,7 +47,7 @@ class Attempts(ExamsAPIView):
     )
     def post(self, request: AuthenticatedRequest) -> Response:
         """Create the caller's attempt of an exam, and start its clock where asked to: both or neither."""
-        wanted = self.validated(serializers.CreateAttemptSerializer(data=request.data))
+        wanted = self.validated(serializers.CreateAttemptSerializer, request.data)
         attempt_id = create_exam_attempt(wanted["exam_id"], request.user.pk, start_clock=wanted["start_clock"])
         return Response({"exam_attempt_id": attempt_id})
 
@@ -68,7 +68,7 @@ class Attempt(ExamsAPIView):
         An attempt whose time is over is submitted first. What was done already is answered with 200 and not done again.
         `reset_attempt` answers the id of the fresh attempt.
         """
-        wanted = self.validated(serializers.AttemptActionSerializer(data=request.data))
+        wanted = self.validated(serializers.AttemptActionSerializer, request.data)
         attempt = get_attempt_to_change(int(attempt_id))
         changed = change_attempt(attempt, wanted["action"], by=request.user, detail=wanted["detail"] or "")
         return Response({"exam_attempt_id": changed})
@@ -80,7 +80,7 @@ class Attempt(ExamsAPIView):
         return Response(status=204)
 
 
-class LatestAttempt(ExamsAPIView):
+class LatestAttempt(PolledAPIView):
     """The attempt that the caller is working on."""
 
     @extend_schema(
@@ -99,7 +99,7 @@ class LatestAttempt(ExamsAPIView):
         """
         # A plus sign that was not percent-encoded reads as a blank in a query; no usage key holds a blank.
         content_id = request.query_params.get("content_id", "").replace(" ", "+")
-        running, timed_out = running_attempt(request.user.pk, content_id)
+        running, timed_out = running_attempt(request.user, content_id)
         if running:
             return Response(student_attempt(running))
         if elsewhere := _active_attempt_elsewhere(request.user):

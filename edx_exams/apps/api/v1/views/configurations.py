@@ -45,7 +45,7 @@ class CourseConfiguration(ExamsAPIView):
 
         With another provider than before, every active exam is retired and replaced by a copy.
         """
-        wanted = self.validated(serializers.ConfigurationSerializer(data=request.data))
+        wanted = self.validated(serializers.ConfigurationSerializer, request.data)
         create_or_update_course_exam_configuration(
             course_id, wanted["provider"], wanted["escalation_email"], by=request.user
         )

@@ -35,7 +35,7 @@ class CourseAttempts(ExamsAPIView):
     )
     def get(self, request: AuthenticatedRequest, course_id: str) -> HttpResponseBase:
         """List the attempts of an exam, or of all exams of the course: newest first, in pages, or as CSV."""
-        wanted = self.validated(serializers.AttemptsQuerySerializer(data=request.query_params.dict()))
+        wanted = self.validated(serializers.AttemptsQuerySerializer, request.query_params.dict())
         exam_id, exam = wanted.get("exam_id"), None
         if exam_id is not None:
             exam = or_404(get_course_exam_by_id(course_id, exam_id), f"exam {exam_id} in {course_id}")

@@ -10,7 +10,7 @@ from edx_exams.apps.api.permissions import IsCourseStaff
 from edx_exams.apps.api.schema import refusals
 from edx_exams.apps.api.v1 import serializers
 from edx_exams.apps.api.v1.learner_shapes import learners_exam
-from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView
+from edx_exams.apps.api.views import AuthenticatedRequest, ExamsAPIView, PolledAPIView
 from edx_exams.apps.core.api import (
     exam_in_progress,
     exam_not_in_progress,
@@ -59,22 +59,23 @@ class CourseExams(ExamsAPIView):
         Those that it does not name become inactive. An exam whose type changes is replaced by a new one; its attempts
         stay with the old one. All or nothing.
         """
-        serializer = serializers.ExamSerializer(  # type: ignore[call-arg]  # `many` makes a list of it
-            data=request.data, many=True, max_length=serializers.MAX_EXAMS, context={"course_id": course_id}
+        of_course = {"course_id": course_id}
+        wanted = self.validated(
+            serializers.ExamSerializer, request.data, many=True, max_length=serializers.MAX_EXAMS, context=of_course
         )
-        definitions = [ExamDefinition(**exam) for exam in self.validated(serializer)]
+        definitions = [ExamDefinition(**exam) for exam in wanted]
         sync_course_exams(course_id, definitions, by=request.user)
         return Response({})
 
 
-class LearnersExam(ExamsAPIView):
+class LearnersExam(PolledAPIView):
     """An exam as the caller, a learner, sees it."""
 
     @extend_schema(operation_id="get_learners_exam", responses=serializers.LearnersExamAnswerSerializer)
     def get(self, request: AuthenticatedRequest, course_id: str, content_id: str) -> Response:
         """Show the exam and the caller's attempt of it, which is submitted first if its time is over."""
         content_id = with_both_slashes(content_id)
-        if exam := exam_in_progress(request.user.pk, course_id, content_id):
+        if exam := exam_in_progress(request.user, course_id, content_id):
             return Response({"exam": learners_exam(exam)})
         return self.answer_not_in_progress(request, course_id, content_id)
 

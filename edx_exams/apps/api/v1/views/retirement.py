@@ -98,5 +98,5 @@ class Retirement(ExamsAPIView):
 
         Their attempts stay. Asked again, it answers the same.
         """
-        retire_user(**self.validated(RetirementSerializer(data=request.data)))
+        retire_user(**self.validated(RetirementSerializer, request.data))
         return Response(status=HTTP_204_NO_CONTENT)
