@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple
 import django
 
 from benchmarks import seed, wrk
+from benchmarks.older_system import older_system
 from benchmarks.servers import Gunicorn
 from tests.services.databases import ROOT, Database, on_mariadb
 from tests.services.mariadb import MariaDB
@@ -135,8 +136,7 @@ def service(stack: ExitStack, server: MariaDB, name: str, checkout: Path, size: 
     with database.connected() as connection:
         seed.fill(connection, size, lambda text: print(f"  {text}", file=sys.stderr))
     port = free_port()
-    older = subprocess.Popen([sys.executable, "-m", "benchmarks.older_system", str(port)], cwd=ROOT)
-    stack.callback(older.terminate)
+    stack.enter_context(older_system(server.directory / f"{name}-older", port))
     environment["EXAMS_TEST_LMS"] = f"http://{HOST}:{port}"
     gunicorn = Gunicorn("edx_exams.wsgi:application", environment, server.directory / f"{name}.log", checkout=checkout)
     return Subject(stack.enter_context(gunicorn), database)

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_exams.apps.core.unstorable_text import refuse_unstorable_text
 
 
-def tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def tune_connection(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Set up a connection that has just been made: a receiver of `connection_created`."""
     if refuse_unstorable_text not in connection.execute_wrappers:  # a connection that was closed comes again
         connection.execute_wrappers.append(refuse_unstorable_text)
@@ -23,7 +23,8 @@ def tune_connection(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def _tune_mysql(connection: BaseDatabaseWrapper) -> None:
-    from MySQLdb.constants import FIELD_TYPE  # noqa: PLC0415  (installed with this database alone)
+    # Installed with this database alone.
+    from MySQLdb.constants import FIELD_TYPE  # type: ignore[import-untyped]  # noqa: PLC0415
 
     connection.connection.converter |= dict.fromkeys((FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP), read_datetime)
     with connection.cursor() as cursor:
