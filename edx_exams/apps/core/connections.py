@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-only
-"""What every connection to the database needs, whoever configured it."""
+"""Settings that every connection to the database needs, whoever configured it."""
 
 import sqlite3
 from datetime import datetime
@@ -28,10 +28,10 @@ def _tune_mysql(connection: BaseDatabaseWrapper) -> None:
 
     connection.connection.converter |= dict.fromkeys((FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP), read_datetime)
     with connection.cursor() as cursor:
-        # The server's 50 s would outlive the worker; we run a transaction again instead. Of a list of ids it would count
-        # the rows of each before it reads them. MariaDB, not MySQL, would make a sub-query of a list of a thousand
-        # ids, and read the whole table for it; and for a learner's few attempts it would look at each poll whether an
-        # index of all attempts in progress could filter them.
+        # The server's 50 s would outlive the worker; we run a transaction again instead. Of a list of ids it would
+        # count the rows of each before it reads them. MariaDB, not MySQL, would make a sub-query of a list of a
+        # thousand ids, and read the whole table for it; and for a learner's few attempts it would look at each poll
+        # whether an index of all attempts in progress could filter them.
         cursor.execute(
             "SET SESSION innodb_lock_wait_timeout = %s, eq_range_index_dive_limit = 10"
             " /*M!100318 , in_predicate_conversion_threshold = 0 */"

@@ -30,15 +30,9 @@ _running_of: Final = Prepared(
     related=("exam",),
 )
 
-#: Each column takes time, as much as a look-up by an index where there are thirty.
-_PERSON: Final = Part(
-    User,
-    without={"password", "first_name", "last_name", "last_login", "date_joined", "is_superuser", "anonymous_user_id"},
-)
-_ATTEMPT: Final = Part(
-    ExamAttempt, "running", _PERSON.end, without={"modified", "attempt_number", "end_time", "end_moved_at"}
-)
-_EXAM: Final = Part(Exam, "running__exam", _ATTEMPT.end, without={"created", "modified", "resource_id"})
+_PERSON: Final = Part(User)
+_ATTEMPT: Final = Part(ExamAttempt, "running", _PERSON.end)
+_EXAM: Final = Part(Exam, "running__exam", _ATTEMPT.end)
 _with_running: Final = PreparedRows(
     User,
     lambda lms_user_id: (

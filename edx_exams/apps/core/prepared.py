@@ -7,7 +7,7 @@ costs several times as much as running them. A prepared look-up is built by Djan
 and then only run.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Any, Final, NamedTuple, cast
@@ -118,13 +118,11 @@ class Part[M: Model]:
 
     :param path: from the queryset's model to this one; empty for itself
     :param first: place of the first column in a row
-    :param without: columns that are left out; an instance reads each of them when it is asked for, by a statement
     """
 
-    def __init__(self, model: type[M], path: str = "", first: int = 0, *, without: Collection[str] = ()) -> None:
+    def __init__(self, model: type[M], path: str = "", first: int = 0) -> None:
         self._model = model
-        names = [field.attname for field in model._meta.concrete_fields]  # as `from_db` takes them
-        self._columns = [name for name in names if name not in without]
+        self._columns = [field.attname for field in model._meta.concrete_fields]  # as `from_db` takes them
         self._first, self.end = first, first + len(self._columns)
         self.names = [f"{path}__{column}" if path else column for column in self._columns]
 
