@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.services.ports import HOST
+from tests.services.ports import HOST, accepts
+from tests.services.waiting import wait_until
 
 MISSING: Final = "nginx is not installed: apt-get install nginx"
 
@@ -18,7 +19,8 @@ daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;
 events {{}}
 http {{
   access_log off; keepalive_requests 100000000; default_type application/json;
-  client_body_temp_path {directory}/body;
+  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
   server {{
     listen {host}:{port};
     location = /oauth2/access_token {{
@@ -45,6 +47,7 @@ def older_system(directory: Path, port: int) -> Iterator[None]:
     configuration.write_text(_CONFIGURATION.format(directory=directory, host=HOST, port=port))
     process = subprocess.Popen(["nginx", "-p", str(directory), "-c", str(configuration)])
     try:
+        wait_until(lambda: accepts(port), "the older system answers")
         yield
     finally:
         process.terminate()

@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
+from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 
+from edx_exams.apps.api.v1.serializers import AttemptsQuerySerializer
+from edx_exams.apps.api.views import ExamsAPIView
 from edx_exams.apps.core.models import Exam, ExamAttempt
 from tests.api.conftest import Unchanged
 from tests.api.contract import API, assert_refused
+from tests.conftest import CountStatements
 from tests.factories import COURSE_ID, ExamFactory, OldAttemptFactory, ResultFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -205,6 +209,27 @@ def test_an_exams_first_page_is_read_as_all_others_are(include: str, as_course_t
     singly = [ask(as_course_team, limit=1, offset=place, **query)["results"] for place in range(len(attempts))]
     assert [row for (row,) in singly] == whole["results"]
     assert ask(as_course_team, ordering="-attempt_id", **query)["results"] == whole["results"]
+
+
+@pytest.mark.parametrize(("offset", "statements"), [(0, 6), (1, 7)])
+def test_a_page_counts_once(
+    offset: int, statements: int, as_course_team: APIClient, exam: Exam, at_most: CountStatements
+) -> None:
+    attempts_of(exam, "ada", "grace")
+    with at_most(statements):
+        assert len(ids(as_course_team, exam_id=exam.pk, limit=1, offset=offset)) == 1
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_refusal_is_in_the_language_of_its_request(language: str) -> None:
+    with translation.override(language), pytest.raises(ValidationError) as fresh:
+        AttemptsQuerySerializer(data={"limit": 0}).is_valid(raise_exception=True)
+    for first in ("de", "en"):
+        with translation.override(first), pytest.raises(ValidationError):
+            ExamsAPIView.validated(AttemptsQuerySerializer, {"limit": 0})
+    with translation.override(language), pytest.raises(ValidationError) as shared:
+        ExamsAPIView.validated(AttemptsQuerySerializer, {"limit": 0})
+    assert str(shared.value) == str(fresh.value)
 
 
 # Search, filter, order

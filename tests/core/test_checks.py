@@ -206,7 +206,6 @@ WRONG: Final[list[Change]] = [
     ("SWEEP_BATCH_SIZE", 0),
     ("EMAIL_TIMEOUT", "10"),
     ("EMAIL_BACKEND", "no.such.Backend"),
-    ("LEGACY_READ_TIMEOUT", None),
     ("EVENT_OUTBOX_RETENTION_DAYS", -1),
     ("EVENT_BUS_PRODUCER_CONFIG", []),
     ("EVENT_BUS_PRODUCER_CONFIG", {"org.openedx.learning.exam.attempt.reset.v1": {"topic": {"enabled": "yes"}}}),

@@ -2,11 +2,12 @@
 """Attempts in progress that come along with the person: they say what a question of their own would."""
 
 import pytest
+from django.db import connection
 
 from edx_exams.apps.core.api import learners_by_id, running_attempt
 from edx_exams.apps.core.models import User
 from tests import factories
-from tests.conftest import CountStatements
+from tests.conftest import ClientFor, CountStatements
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +59,12 @@ def test_one_that_is_out_of_time_is_submitted(learner: User) -> None:
     overdue.refresh_from_db()
     assert overdue.status == "submitted"
     assert overdue.end_time is not None
+
+
+def test_a_fault_in_reading_them_is_ours_and_no_bad_token(learner: User, client_for: ClientFor) -> None:
+    factories.running_attempt(user=learner)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE exams_exam SET due_date = '2026-13-45 00:00:00'")  # by hand, on a database that lets it
+    client = client_for(learner)
+    client.raise_request_exception = False
+    assert client.get("/api/v1/exams/attempt/latest").status_code == 500

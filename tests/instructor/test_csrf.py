@@ -77,10 +77,8 @@ def test_settings_of_a_wrong_type_are_found_at_the_start(settings: Settings) -> 
     settings.INSTRUCTOR_API_FORWARDER = "nowhere.forward"
     settings.INSTRUCTOR_API_CSRF_COOKIE = None
     settings.INSTRUCTOR_API_REVIEW_DASHBOARD = "yes"
-    settings.LEGACY_INTERNAL_URL = "lms:8000"
     found = run_checks(tags=[TAG])
     assert [message.id for message in found if "INSTRUCTOR_API" in message.msg] == ["edx_exams.instructor.E001"] * 3
-    assert [message.id for message in found if "LEGACY_INTERNAL" in message.msg] == ["edx_exams.router.E001"]
 
 
 def test_our_cookie_counts_on_our_own_host(course_team: User) -> None:

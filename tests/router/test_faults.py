@@ -141,3 +141,10 @@ def test_nobody_is_redirected_with_our_token_or_secret(
     lms.issue = sends(status, b"", Location=f"{other_host.url}{legacy_lms.TOKENS}")
     assert_refused(as_learner.get(PROVIDER), 502)
     assert not other_host.connections
+
+
+def test_a_redirect_to_what_is_no_address_is_a_fault_of_the_lms(lms: LegacyLms, as_learner: APIClient) -> None:
+    lms.behave = sends(302, b"", Location="http://[bad")
+    assert_refused(as_learner.get(PROVIDER), 502)
+    lms.issue = sends(302, b"", Location="http://[bad")
+    assert_refused(as_learner.get(PROVIDER), 502)

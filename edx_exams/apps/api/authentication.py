@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, override
 
 import jwt
-from django.db import DatabaseError, InterfaceError
 from edx_django_utils.monitoring import set_custom_attribute
 from edx_rest_framework_extensions.auth.jwt.authentication import JwtAuthentication as EdxJwtAuthentication
 from edx_rest_framework_extensions.auth.jwt.cookies import (
@@ -19,7 +18,6 @@ from rest_framework_jwt.blacklist.exceptions import MissingToken  # type: ignore
 
 from edx_exams.apps.api.token_person import require_active, token_person, with_rights_of
 from edx_exams.apps.api.tokens import VerifiedToken, verify
-from edx_exams.apps.core.exceptions import ExamBaseException
 from edx_exams.apps.core.limits import is_storable
 from edx_exams.apps.core.models import User
 from edx_exams.apps.core.unstorable_text import without_surrogates
@@ -35,13 +33,13 @@ class JwtAuthentication(EdxJwtAuthentication):
     * Nothing of a token or a person gets into the log.
     """
 
-    def __init__(self, of_id: Callable[[int], list[User]] | None = None) -> None:
+    def __init__(self, look_up: Callable[[int], list[User]] | None = None) -> None:
         """
         Authenticate the caller of a view.
 
-        :param of_id: looks up an LMS user id, where the view wants something along with the person
+        :param look_up: finds the rows with an LMS user id, where the view wants something along with the person
         """
-        self._of_id = of_id
+        self._look_up = look_up
 
     @override
     def authenticate(self, request: Request) -> tuple[User, VerifiedToken] | None:
@@ -74,13 +72,20 @@ class JwtAuthentication(EdxJwtAuthentication):
         return with_rights_of(token, user), token
 
     def _user(self, token: VerifiedToken) -> User:
+        """
+        Return the person whom a token names, created or brought up to date with its claims.
+
+        :raises AuthenticationFailed: a claim is malformed, or the claims name nobody who may come
+        """
         try:
-            return self._person(token)
-        except (APIException, ExamBaseException, DatabaseError, InterfaceError):
+            username, attributes = self._details(token.claims)
+        except APIException:
             raise
         except Exception:  # noqa: BLE001  (claims can be malformed in more ways than their readers foresee)
             message = "The token is malformed."
             raise AuthenticationFailed(message) from None
+        # Outside: what fails here is our fault, and not the token's.
+        return token_person(token, username, attributes, self._look_up)
 
     def _enforce_csrf(self, request: Request) -> None:
         try:
@@ -98,18 +103,17 @@ class JwtAuthentication(EdxJwtAuthentication):
         message = "Claims alone authenticate nobody."
         raise AuthenticationFailed(message)
 
-    def _person(self, token: VerifiedToken) -> User:
+    def _details(self, payload: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """
-        Return the person whom a token names, created or brought up to date with its claims.
+        Return the username, and the claims about the user by our attributes' names.
 
         :raises AuthenticationFailed: a claim is malformed
         """
-        payload = token.claims
         username = self._get_username_from_payload(payload)
         if not is_storable(username, User._meta.get_field("username")):
             message = "The token names no user."
             raise AuthenticationFailed(message)
-        return token_person(token, username, self._attributes(payload), self._of_id)
+        return username, self._attributes(payload)
 
     def _attributes(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims about the user, by our attributes' names."""

@@ -18,13 +18,13 @@ def token_person(
     token: VerifiedToken,
     username: str,
     attributes: Mapping[str, Any],
-    of_id: Callable[[int], list[User]] | None = None,
+    look_up: Callable[[int], list[User]] | None = None,
 ) -> User:
     """
     Find the person whom a token names, created or brought up to date with its claims.
 
     :param attributes: what the claims say of the user, by the names of our fields, `lms_user_id` included
-    :param of_id: looks up an LMS user id, where something is wanted along with the person
+    :param look_up: finds the rows with an LMS user id, where something is wanted along with the person
     :raises AuthenticationFailed: the claims name nobody who may come
     """
     claims = token.claims
@@ -38,7 +38,7 @@ def token_person(
             administrator=claims.get("administrator") is True,
             issued_at=_issued_at(claims),
             is_worker=token.is_symmetric,
-            of_id=of_id,
+            look_up=look_up,
         )
     except PersonRefused as refusal:
         raise AuthenticationFailed(str(refusal)) from None

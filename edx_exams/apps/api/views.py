@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, override
 
 from django.db import transaction
+from django.utils.translation import get_language
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
@@ -78,8 +79,8 @@ class ExamsAPIView(APIView):
         :param options: of the serializer
         :raises ValidationError: something is wrong with it
         """
-        if data is not None and not options:
-            return _shared(kind).run_validation(data)
+        if data is not None and not options:  # `is_valid` has a refusal of its own for null
+            return _shared(kind, get_language()).run_validation(data)
         serializer = kind(data=data, **options)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
@@ -90,12 +91,16 @@ class PolledAPIView(ExamsAPIView):
 
     @override
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [JwtAuthentication(of_id=learners_by_id)]
+        return [JwtAuthentication(look_up=learners_by_id)]
 
 
 @cache
-def _shared(kind: Callable[[], BaseSerializer[Any]]) -> BaseSerializer[Any]:
-    """Return the serializer that checks for all requests: it keeps nothing of them, and to make one takes time."""
+def _shared(kind: Callable[[], BaseSerializer[Any]], language: str | None) -> BaseSerializer[Any]:
+    """
+    Return the serializer that checks for all requests: to make one takes longer than to check with it.
+
+    It keeps nothing of a request but the language of some refusals, so there is one for each language.
+    """
     return kind()
 
 

@@ -76,6 +76,11 @@ class Selection(NamedTuple):
     status: str = ""
     ordering: str = ""
 
+    @property
+    def is_whole_exam(self) -> bool:
+        """True if it is all attempts of an exam in their own order: what the interface asks for first, each time."""
+        return self.exam is not None and not (self.search or self.status or self.ordering)
+
 
 def select_attempts(selection: Selection) -> QuerySet[ExamAttempt]:
     """Return the attempts selected, newest first unless another order is asked for. One statement at most so far."""
@@ -121,15 +126,15 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
     """
     Return a page of attempts: five statements for each thousand of its rows at most.
 
-    The ids come first, from an index alone: what is before the page is then not read.
+    The ids come first, from an index alone: what is before the page is then not read. Not so the first page of an exam:
+    nothing is before it.
 
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
     exam = selection.exam
-    if exam and selection == Selection(selection.course_id, exam):  # what the interface asks for first, each time
-        total = sum(number for _, number in _number_of_exam(exam.pk))
-        if offset == 0:
-            return Page(total, _rows(_newest_of_exam(limit)(exam.pk), exam, with_incidents=with_incidents))
+    if exam and selection.is_whole_exam and offset == 0:
+        total = sum(number for _, number in _number_of_exam(exam.pk))  # no row where there is none
+        return Page(total, _rows(_newest_of_exam(limit)(exam.pk), exam, with_incidents=with_incidents))
     attempts = select_attempts(selection)
     ids = attempts.values_list("pk", flat=True)
     if selection.search:  # it compares every name, so it is made once
@@ -162,7 +167,7 @@ def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -
     :param attempts: values of `_OF_ATTEMPT`
     """
     if exam:
-        exams: dict[int, Row] = {exam.pk: (exam.exam_type, exam.exam_name)}
+        exams: dict[int, Row] = {exam.pk: [getattr(exam, column) for column in _OF_EXAM.values()]}
     else:
         exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({values[_EXAM_ID] for values in attempts})}
     rows = [
@@ -172,7 +177,7 @@ def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -
     ]
     by_id = {row["attempt_id"]: row for row in rows}
     if not with_incidents:
-        for attempt_id, *review in reversed(_terminations_of(by_id)):  # the first of each is the last one written
+        for attempt_id, *review in reversed(_terminations_of(by_id)):  # so that each attempt keeps its first
             by_id[attempt_id]["proctored_review"] = _review(*review)
         return rows
     for row in rows:

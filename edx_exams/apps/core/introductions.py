@@ -63,17 +63,17 @@ def _knows_name_of(row: User, username: str, issued_at: datetime) -> bool:
     return row.renamed_at == issued_at and has_stepped_aside and not row.username.startswith(_aside(username, row.pk))
 
 
-def rows_of(introduced: Introduction, of_id: Callable[[int], list[User]] | None = None) -> list[User]:
+def rows_of(introduced: Introduction, look_up: Callable[[int], list[User]] | None = None) -> list[User]:
     """
     Rows that have the LMS user id or the name, in the order of their own ids.
 
     One statement for somebody who has both, or whose id nobody has told; two for others. Names are compared to the
     letter, whatever the database does.
 
-    :param of_id: looks up an LMS user id, where something is wanted along with the person
+    :param look_up: finds the rows with an LMS user id, where something is wanted along with the person
     """
     name, number = introduced.username, introduced.lms_user_id
-    rows = {} if number is None else {row.pk: row for row in (of_id or _of_id)(number)}
+    rows = {} if number is None else {row.pk: row for row in (look_up or _of_id)(number)}
     if all(row.username != name for row in rows.values()):
         rows = {row.pk: row for row in _of_name(name) if row.username == name} | rows
     return [row for _, row in sorted(rows.items())]

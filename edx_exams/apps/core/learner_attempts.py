@@ -10,7 +10,6 @@ with the person, when the caller is looked up (`learners_by_id`).
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 
-from django.db import router
 from django.db.models import FilteredRelation, Q
 from django.utils import timezone
 
@@ -42,7 +41,7 @@ _with_running: Final = PreparedRows(
     ),
     int,
 )
-#: Where a person keeps the attempts that came along, until the first question.
+#: Attribute of a person that holds the attempts that came along, until the first question takes them.
 _CAME_ALONG: Final = "_running_attempts"
 
 
@@ -70,7 +69,7 @@ def learners_by_id(lms_user_id: int) -> list[User]:
 
     The next question about such a person's running attempts asks the database nothing.
     """
-    alias = router.db_for_read(User)
+    alias = _with_running.alias
     people: dict[int, User] = {}
     for row in _with_running(lms_user_id):
         person = people.setdefault(row[0], cast("User", _PERSON.read(row, alias)))
@@ -91,7 +90,7 @@ def running_attempt(user: User, content_id: str, now: datetime | None = None) ->
 
     :param content_id: empty for any
     """
-    attempts = _running(user)
+    attempts = _take_running(user)
     if len(attempts) > 1:
         attempts.sort(key=lambda attempt: attempt.exam.content_id != content_id)
     return _first_with_time(attempts, now or timezone.now())
@@ -116,7 +115,7 @@ def latest_attempt(user_id: int, content_id: str, just_timed_out: ExamAttempt | 
 def exam_in_progress(user: User, course_id: str, content_id: str) -> LearnersExam | None:
     """Return the exam's instance on which the learner's attempt is running; None without. One statement at most."""
     names = (course_id, content_id)
-    of_this_content = [seen for seen in _running(user) if (seen.exam.course_id, seen.exam.content_id) == names]
+    of_this_content = [seen for seen in _take_running(user) if (seen.exam.course_id, seen.exam.content_id) == names]
     attempt = _first_with_time(of_this_content, timezone.now()).attempt
     if attempt is None:
         return None
@@ -134,8 +133,12 @@ def exam_not_in_progress(user_id: int, course_id: str, content_id: str) -> Learn
     return LearnersExam(exam, attempt, minutes_if_started(exam, user_id, now), exam.is_past_due(now))
 
 
-def _running(user: User) -> list[ExamAttempt]:
-    """Return the learner's attempts that are in progress with their exams, the newest first."""
+def _take_running(user: User) -> list[ExamAttempt]:
+    """
+    Return the learner's attempts that are in progress with their exams, the newest first.
+
+    Those that came along with the person are taken away: the next question is asked anew.
+    """
     came_along: list[ExamAttempt] | None = vars(user).pop(_CAME_ALONG, None)
     return sorted(_running_of(user.pk) if came_along is None else came_along, key=age, reverse=True)
 

@@ -38,7 +38,7 @@ def person(
     administrator: bool = False,
     issued_at: datetime | None = None,
     is_worker: bool = False,
-    of_id: Callable[[int], list[User]] | None = None,
+    look_up: Callable[[int], list[User]] | None = None,
 ) -> User:
     """
     Find the person whom the LMS means, make them known where they are not, and bring them up to date.
@@ -47,7 +47,7 @@ def person(
     caller decides what that means. Parameters as in `Introduction`. It runs transactions of its own: call it outside
     of any, or its locks come after the caller's.
 
-    :param of_id: as of `rows_of`
+    :param look_up: as of `rows_of`
     :raises PersonRefused: the name is not one that can be kept, it is that of an operator's own account, or it alone
         is not enough
     :raises DatabaseBusy: others kept writing the same person
@@ -55,7 +55,7 @@ def person(
     introduced = Introduction(lms_user_id, username, kept(attributes or {}), administrator, issued_at, is_worker)
     require_valid(introduced)
     for _ in range(_TRIES):
-        rows = rows_of(introduced, of_id)
+        rows = rows_of(introduced, look_up)
         known = _known(rows, introduced)
         try:
             if known is None:

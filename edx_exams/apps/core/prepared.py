@@ -59,9 +59,14 @@ class PreparedRows:
         self._marks = [_MARKS[kind](place) for place, kind in enumerate(kinds)]
         self._statements: dict[str, _Statement] = {}
 
+    @property
+    def alias(self) -> str:
+        """The database that is asked: rows that are locked are to be written."""
+        return (router.db_for_write if self._locks else router.db_for_read)(self._model)
+
     def __call__(self, *arguments: int | str) -> list[Row]:
         """Run it: one statement."""
-        alias = (router.db_for_write if self._locks else router.db_for_read)(self._model)
+        alias = self.alias
         statement = self._statements.get(alias) or self._statements.setdefault(alias, self._prepare(alias))
         given = {
             mark: argument
@@ -164,7 +169,7 @@ class Prepared[M: Model]:
 
     def __call__(self, *arguments: int | str) -> list[M]:
         """Run it: one statement."""
-        alias = router.db_for_read(self._model)
+        alias = self._rows.alias
         return [self._instance(row, alias) for row in self._rows(*arguments)]
 
     def _instance(self, row: Row, alias: str) -> M:

@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from edx_exams.apps.api.schema import RefusalSerializer
+from edx_exams.apps.api.v1.serializers import Data
 from edx_exams.apps.core.allowance_types import (
     ALLOWANCE_TYPE_CHOICES,
     MAX_MULTIPLIER,
@@ -23,8 +24,6 @@ from edx_exams.apps.core.allowance_types import (
 )
 from edx_exams.apps.core.limits import MAX_INTEGER, MAX_MINUTES, is_storable_text
 from edx_exams.apps.core.statuses import ExamAttemptStatus
-
-Data = serializers.Serializer[Any]
 
 #: People and exams that one request may name, and rows that it may ask for.
 MAX_PEOPLE: Final = 1_000

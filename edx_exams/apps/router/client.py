@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import requests
 import urllib3.exceptions
 from django.conf import settings
+from edx_django_utils.monitoring import set_custom_attribute
 from edx_rest_api_client.client import ACCESS_TOKEN_EXPIRED_THRESHOLD_SECONDS, OAuthAPIClient, get_request_id
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
@@ -161,15 +162,18 @@ class LegacyClient(OAuthAPIClient):
         """
         Make a request as the session does, without what it works out anew each time: that is a third of an exchange.
 
-        The url is complete and quoted; neither cookies nor hooks are wanted, and the adapter follows no redirect.
+        The url is complete and quoted; neither cookies nor hooks are wanted.
         """
         request = requests.PreparedRequest()
         request.method, request.url, request.hooks = method, url, {}
         request.headers = CaseInsensitiveDict({**self.headers, **headers})
+        request.prepare_cookies({})
         if data is not None:
             request.prepare_body(data, None)
-        adapter: DeadlineAdapter = self.get_adapter(url)
-        return adapter.send(self.auth(request), verify=self.verify, proxies=self.proxies, **options)
+        set_custom_attribute("api_client", "OAuthAPIClient")  # as the library does
+        options |= {"verify": self.verify, "proxies": self.proxies, "allow_redirects": False}
+        response: requests.Response = self.send(self.auth(request), **options)
+        return response
 
     @override
     def _ensure_authentication(self) -> None:
@@ -230,8 +234,8 @@ class LegacyClient(OAuthAPIClient):
         request = super(OAuthAPIClient, self).request
         url = f"{self._base_url}{_TOKENS}"
         obtained = time.monotonic()
-        content = {"data": credentials, "auth": _unauthenticated, "allow_redirects": False}
-        answer = self._exchange(request, "POST", url, remaining, **content)
+        options = {"data": credentials, "auth": _unauthenticated, "allow_redirects": False}
+        answer = self._exchange(request, "POST", url, remaining, **options)
         fields = answer.data if answer.status == 200 and isinstance(answer.data, dict) else {}
         text, lifetime = fields.get("access_token"), fields.get("expires_in")
         if not _is_token(text) or not isinstance(lifetime, (int, float)):
@@ -257,7 +261,8 @@ class LegacyClient(OAuthAPIClient):
         except requests.RequestException as error:
             is_cut = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
             raise (ConnectionCut if is_cut else Unreachable) from None
-        except urllib3.exceptions.HTTPError:  # the answer began, and its rest is missing or in no known encoding
+        except (urllib3.exceptions.HTTPError, ValueError):
+            # The answer began, and its rest is missing or in no known encoding; or it leads to what is no address.
             raise UnusableResponse from None
 
 

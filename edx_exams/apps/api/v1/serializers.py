@@ -72,6 +72,7 @@ class TextField(serializers.CharField):
     @override
     def run_validators(self, value: Any) -> None:
         # Each of REST framework's checks goes through the text anew: they are asked where one will find something.
+        # Further `validators` would not be: a class of its own has to check more.
         if not is_storable_text(value, self.max_length or len(value), allow_empty=True):
             super().run_validators(value)
 
