@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from edx_exams.apps.core.checks import TAG
 from tests.api.conformance import document
+from tests.core.test_checks import refusal
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,20 @@ from tests.api.conformance import document
 def test_a_wait_without_end_is_an_error(name: str, value: Any, settings: Settings) -> None:
     setattr(settings, name, value)
     assert [message.id for message in run_checks(tags=[TAG]) if name in message.msg] == ["edx_exams.router.E001"]
+
+
+def test_an_address_that_is_none_is_an_error(settings: Settings) -> None:
+    settings.LEGACY_INTERNAL_URL = "lms:8000"
+    found = [message.id for message in run_checks(tags=[TAG]) if "LEGACY_INTERNAL" in message.msg]
+    assert found == ["edx_exams.router.E001"]
+
+
+def test_a_wrong_value_is_refused_at_the_start_in_one_line_that_names_the_setting(settings: Settings) -> None:
+    settings.LEGACY_READ_TIMEOUT = None
+    lines = refusal().splitlines()
+    assert lines
+    assert all("LEGACY_READ_TIMEOUT" in line for line in lines)
+    assert "password" not in " ".join(lines)
 
 
 def test_the_defaults_are_sound() -> None:
