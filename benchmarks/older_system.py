@@ -1,33 +1,28 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """An older exam system that answers at once, keeps connections open, and takes next to no CPU: nginx (Debian)."""
 
+import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.services.ports import HOST, accepts
+from tests.services.proxies import nginx_with, running
 from tests.services.waiting import wait_until
 
 MISSING: Final = "nginx is not installed: apt-get install nginx"
 
 #: It knows two things: access tokens, and that nobody has an active attempt.
-_CONFIGURATION: Final = """
-daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;
-events {{}}
-http {{
-  access_log off; keepalive_requests 100000000; default_type application/json;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-  server {{
-    listen {host}:{port};
-    location = /oauth2/access_token {{
-      return 200 '{{"access_token": "benchmark", "expires_in": 36000, "token_type": "JWT"}}';
-    }}
-    location / {{ return 200 '{{}}'; }}
+_HTTP: Final = """
+keepalive_requests 100000000; default_type application/json;
+server {{
+  listen {host}:{port};
+  location = /oauth2/access_token {{
+    return 200 '{{"access_token": "benchmark", "expires_in": 36000, "token_type": "JWT"}}';
   }}
+  location / {{ return 200 '{{}}'; }}
 }}
 """
 
@@ -43,12 +38,7 @@ def older_system(directory: Path, port: int) -> Iterator[None]:
     if shutil.which("nginx") is None:
         raise SystemExit(MISSING)
     directory.mkdir()
-    configuration = directory / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(directory=directory, host=HOST, port=port))
-    process = subprocess.Popen(["nginx", "-p", str(directory), "-c", str(configuration)])
-    try:
+    command = nginx_with(directory, _HTTP.format(host=HOST, port=port))
+    with running(command, os.environ, directory / "log"):
         wait_until(lambda: accepts(port), "the older system answers")
         yield
-    finally:
-        process.terminate()
-        process.wait()

@@ -52,6 +52,19 @@ http {{
 """
 
 
+def copy_checkout(directory: Path) -> None:
+    """Copy what is under version control, or would be: a clone with the changes of today."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            copy = directory / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy)
+
+
 class Machine:
     """
     A clean directory, a database server, a Redis, a shell.
@@ -166,16 +179,7 @@ class Machine:
         }
 
     def _check_out(self) -> None:
-        """Copy what is under version control, or would be: a clone with the changes of today."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, check=True,
-        )  # fmt: skip
-        for name in filter(None, listed.stdout.decode().split("\0")):
-            if (ROOT / name).is_file():
-                copy = self.clone / name
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, copy)
+        copy_checkout(self.clone)
         how_tos = self.clone / "docs" / "how-tos"
         for file in (*how_tos.glob("systemd/*"), *how_tos.glob("proxies/*")):
             file.write_text(self.here(file.read_text()))

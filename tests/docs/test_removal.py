@@ -2,7 +2,6 @@
 """The day edx-proctoring is gone: the how-to's commands leave a service and tests that know nothing of the router."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 import pytest
 
 from tests.docs.blocks import commands
+from tests.docs.machine import copy_checkout
 
 pytestmark = pytest.mark.docs
 
@@ -24,11 +24,7 @@ OTHERS: Final = [f"--ignore=tests/{name}" for name in ("services", "e2e", "mfe",
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository of its own with the files of this one."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / name, follow_symlinks=False)
+    copy_checkout(tmp_path)
     for command in (["init", "--quiet"], ["add", "--all"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     return tmp_path

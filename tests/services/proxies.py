@@ -84,13 +84,23 @@ def nginx(directory: Path, name: str, place: Place) -> list[str]:
         .replace(f"/etc/ssl/certs/{place.host}.pem", str(place.certificate.certificate))
         .replace(f"/etc/ssl/private/{place.host}.key", str(place.certificate.key))
     )
+    return nginx_with(directory, server)
+
+
+def nginx_with(directory: Path, http: str) -> list[str]:
+    """
+    Make the command of an nginx that needs no rights.
+
+    :param directory: for its files
+    :param http: what stands within `http` of its configuration
+    """
     temporary = "\n".join(
         f"{kind}_temp_path {directory / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     main = directory / "nginx.conf"
     main.write_text(
         f"daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;\n"
-        f"events {{}}\nhttp {{ access_log off; {temporary}\n{server} }}\n"
+        f"events {{}}\nhttp {{ access_log off; {temporary}\n{http} }}\n"
     )
     return ["nginx", "-p", str(directory), "-c", str(main)]
 

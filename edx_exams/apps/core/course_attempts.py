@@ -175,19 +175,16 @@ def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -
         for values in attempts
         if values[_EXAM_ID] in exams
     ]
+    if with_incidents:
+        for row in rows:
+            row["incidents"] = []
     by_id = {row["attempt_id"]: row for row in rows}
-    if not with_incidents:
-        for attempt_id, *review in reversed(_terminations_of(by_id)):  # so that each attempt keeps its first
-            by_id[attempt_id]["proctored_review"] = _review(*review)
-        return rows
-    for row in rows:
-        row["incidents"] = []
-    for result in itertools.starmap(_Result, _results(by_id)):
+    for result in itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(by_id)):
         row = by_id[result.attempt_id]
         if result.action_type != ControlAction.TERMINATE:
             row["incidents"].append(_incident(result))
         elif row["proctored_review"] is None:
-            row["proctored_review"] = _review(result.incident_time, result.severity, result.reason_code)
+            row["proctored_review"] = _review(result)
     return rows
 
 
@@ -241,8 +238,7 @@ _results: Final = PreparedForIds(
     ),
 )
 _terminations_of: Final = PreparedForIds(
-    AssessmentControlResult,
-    lambda ids: _terminations().filter(attempt_id__in=ids).values_list("attempt_id", *_REVIEW_FIELDS.values()),
+    AssessmentControlResult, lambda ids: _terminations().filter(attempt_id__in=ids).values_list(*_Result._fields)
 )
 
 
@@ -250,11 +246,11 @@ def _severity(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _review(incident_time: datetime, severity: Decimal | None, reason_code: str | None) -> Review:
+def _review(result: _Result) -> Review:
     return {
-        "submission_time": incident_time,
-        "severity": _severity(severity),
-        "submission_reason": reason_text(reason_code),
+        "submission_time": result.incident_time,
+        "severity": _severity(result.severity),
+        "submission_reason": reason_text(result.reason_code),
     }
 
 

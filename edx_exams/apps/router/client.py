@@ -171,8 +171,8 @@ class LegacyClient(OAuthAPIClient):
         if data is not None:
             request.prepare_body(data, None)
         set_custom_attribute("api_client", "OAuthAPIClient")  # as the library does
-        options |= {"verify": self.verify, "proxies": self.proxies, "allow_redirects": False}
-        response: requests.Response = self.send(self.auth(request), **options)
+        signed = self.auth(request)
+        response: requests.Response = self.send(signed, verify=self.verify, proxies=self.proxies, **options)
         return response
 
     @override
@@ -234,8 +234,7 @@ class LegacyClient(OAuthAPIClient):
         request = super(OAuthAPIClient, self).request
         url = f"{self._base_url}{_TOKENS}"
         obtained = time.monotonic()
-        options = {"data": credentials, "auth": _unauthenticated, "allow_redirects": False}
-        answer = self._exchange(request, "POST", url, remaining, **options)
+        answer = self._exchange(request, "POST", url, remaining, data=credentials, auth=_unauthenticated)
         fields = answer.data if answer.status == 200 and isinstance(answer.data, dict) else {}
         text, lifetime = fields.get("access_token"), fields.get("expires_in")
         if not _is_token(text) or not isinstance(lifetime, (int, float)):
@@ -254,7 +253,7 @@ class LegacyClient(OAuthAPIClient):
         """
         timeout = remaining.for_request()
         try:
-            with request(method, url, timeout=timeout, stream=True, **content) as response:
+            with request(method, url, timeout=timeout, allow_redirects=False, stream=True, **content) as response:
                 return _read(response)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise Unreachable from None
