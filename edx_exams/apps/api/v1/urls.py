@@ -31,18 +31,17 @@ _endpoint: Final = partial(endpoint, placeholders=_PLACEHOLDERS)
 
 app_name = "v1"
 urlpatterns = [
-    # What is asked for most comes first: each pattern before it costs time.
-    _endpoint("exams/attempt/latest", attempts.LatestAttempt, "latest-attempt"),
-    _endpoint("student/exam/attempt/course_id/{course}/content_id/{content}", exams.LearnersExam, "learners-exam"),
-    _endpoint("access_tokens/exam_id/{exam}", attempts.AccessToken, "access-token"),
     _endpoint("exams/course_id/{course}/allowances", allowances.CourseAllowances, "allowances"),
     _endpoint("exams/course_id/{course}/allowances/{allowance}", allowances.CourseAllowance, "allowance"),
     _endpoint("exams/course_id/{course alone}", exams.CourseExams, "exams"),
     _endpoint("configs/course_id/{course}", configurations.CourseConfiguration, "configuration"),
     _endpoint("providers?", configurations.Providers, "providers"),
+    _endpoint("access_tokens/exam_id/{exam}", attempts.AccessToken, "access-token"),
     _endpoint("exams/attempt", attempts.Attempts, "attempts"),
+    _endpoint("exams/attempt/latest", attempts.LatestAttempt, "latest-attempt"),
     _endpoint("exams/attempt/{attempt}", attempts.Attempt, "attempt"),
     _endpoint("instructor_view/course_id/{course}/attempts", course_attempts.CourseAttempts, "course-attempts"),
+    _endpoint("student/exam/attempt/course_id/{course}/content_id/{content}", exams.LearnersExam, "learners-exam"),
     _endpoint("exam/provider_settings/course_id/{course}/exam_id/{exam}", exams.ProviderSettings, "provider-settings"),
     _endpoint("student/course_id/{course}/onboarding", exams.Onboarding, "onboarding"),
     _endpoint("users/retire", retirement.Retirement, "retirement"),
