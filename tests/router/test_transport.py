@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +18,7 @@ from pytest_django import Settings
 
 from edx_exams.apps.router.client import LegacyResponse, legacy_client
 from edx_exams.apps.router.exceptions import Unreachable
+from edx_exams.apps.router.transport import DeadlineAdapter
 from tests.router import legacy_lms
 from tests.router.conftest import SHORT_TIMEOUT
 from tests.router.legacy_lms import LegacyLms, answers
@@ -99,3 +101,19 @@ def test_an_lms_behind_a_proxy_is_asked_in_the_same_bounds(
     lms.behave = legacy_lms.drips_its_head
     settings.LEGACY_CONNECT_TIMEOUT = settings.LEGACY_READ_TIMEOUT = SHORT_TIMEOUT
     assert_gives_up_in_time()
+
+
+def test_a_session_takes_the_connections_of_the_server_and_the_options_of_each_request(
+    lms: LegacyLms, certificate: Path
+) -> None:
+    with requests.Session() as session, legacy_lms.running() as another:
+        session.mount("http://", adapter := DeadlineAdapter())
+        for server in (lms, another, lms, lms):
+            server.behave = answers(200, {"url": server.url})
+            assert session.get(server.url, allow_redirects=False).json() == {"url": server.url}
+        assert (lms.connections, another.connections) == (1, 1)
+        request = requests.Request("GET", lms.url).prepare()
+        pools = [adapter.get_connection_with_tls_context(request, True, cert=cert) for cert in (None, str(certificate))]
+        assert pools[0] is not pools[1]
+        adapter.close()
+        assert session.get(lms.url).status_code == 200

@@ -2,12 +2,12 @@
 """Settings that every connection to the database needs, whoever configured it."""
 
 import sqlite3
-from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from edx_exams.apps.core.database_times import read_datetime
 from edx_exams.apps.core.unstorable_text import refuse_unstorable_text
 
 
@@ -43,15 +43,3 @@ _SESSION: Final = (
     # them. No statement of ours gains by such a filter.
     " /*M!100403 , optimizer_switch = 'rowid_filter=off' */"
 )
-
-
-def read_datetime(text: str) -> datetime | None:
-    """
-    Read a time as MySQL writes it: mysqlclient's own reader is written in Python and takes ten times as long.
-
-    :returns: without a zone; None for what is no time, such as MySQL's zero date
-    """
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None

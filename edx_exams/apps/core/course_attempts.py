@@ -169,17 +169,30 @@ def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -
     if exam:
         exams: dict[int, Row] = {exam.pk: [getattr(exam, column) for column in _OF_EXAM.values()]}
     else:
-        exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({values[_EXAM_ID] for values in attempts})}
-    rows = [
-        dict(zip(_SHOWN, (*values, *exams[values[_EXAM_ID]], None), strict=True))
-        for values in attempts
-        if values[_EXAM_ID] in exams
-    ]
-    if with_incidents:
-        for row in rows:
+        exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({exam_id for *_, exam_id, _ in attempts})}
+    rows: list[dict[str, Any]] = []
+    for attempt_id, status, start_time, end_time, minutes, exam_id, username in attempts:
+        if exam_id not in exams:  # deleted in the meantime
+            continue
+        exam_type, exam_name = exams[exam_id]
+        row = {
+            "attempt_id": attempt_id,
+            "attempt_status": status,
+            "start_time": start_time,
+            "end_time": end_time,
+            "allowed_time_limit_mins": minutes,
+            "exam_id": exam_id,
+            "username": username,
+            "exam_type": exam_type,
+            "exam_display_name": exam_name,
+            "proctored_review": None,
+        }
+        if with_incidents:
             row["incidents"] = []
+        rows.append(row)
     by_id = {row["attempt_id"]: row for row in rows}
-    for result in itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(by_id)):
+    results = itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(by_id))
+    for result in sorted(results, key=_by_time):  # by the database it takes three times as long
         row = by_id[result.attempt_id]
         if result.action_type != ControlAction.TERMINATE:
             row["incidents"].append(_incident(result))
@@ -187,10 +200,6 @@ def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -
             row["proctored_review"] = _review(result)
     return rows
 
-
-#: Names of a row's values, and the place of the exam's id among them.
-_SHOWN: Final = (*_OF_ATTEMPT, *_OF_EXAM, "proctored_review")
-_EXAM_ID: Final = list(_OF_ATTEMPT).index("exam_id")
 
 _number_of_exam: Final = PreparedRows(
     ExamAttempt,
@@ -214,6 +223,7 @@ def _newest_of_exam(limit: int) -> PreparedRows:
 class _Result(NamedTuple):
     """Columns of a result of the tool."""
 
+    pk: int
     attempt_id: int
     action_type: str
     incident_time: datetime
@@ -231,15 +241,16 @@ _exams_by_id: Final = PreparedForIds(
 )
 _results: Final = PreparedForIds(
     AssessmentControlResult,
-    lambda ids: (
-        AssessmentControlResult.objects.filter(attempt_id__in=ids)
-        .order_by("incident_time", "pk")
-        .values_list(*_Result._fields)
-    ),
+    lambda ids: AssessmentControlResult.objects.filter(attempt_id__in=ids).values_list(*_Result._fields),
 )
 _terminations_of: Final = PreparedForIds(
-    AssessmentControlResult, lambda ids: _terminations().filter(attempt_id__in=ids).values_list(*_Result._fields)
+    AssessmentControlResult,
+    lambda ids: _terminations().filter(attempt_id__in=ids).order_by().values_list(*_Result._fields),
 )
+
+
+def _by_time(result: _Result) -> tuple[datetime, int]:
+    return result.incident_time, result.pk
 
 
 def _severity(value: Decimal | None) -> str | None:

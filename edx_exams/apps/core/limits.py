@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """Bounds of columns and checks of text, each once: the values that every database can hold."""
 
+from functools import cache
 from typing import Any, Final, TypeGuard
 
 from django.db import models
@@ -42,6 +43,7 @@ def is_storable(value: object, field: "models.Field[Any, Any]") -> bool:
     return is_storable_text(value, field.max_length or 0, allow_empty=True)
 
 
+@cache
 def concrete_field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     """Return a model's field of its own, by a name that is known at run time alone."""
     return next(field for field in model._meta.concrete_fields if field.name == name)

@@ -14,8 +14,10 @@ from typing import Any, Final, NamedTuple, cast
 
 from django.db import connections, router
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.transaction import TransactionManagementError
 
+from edx_exams.apps.core.database_times import quicker
 from edx_exams.apps.core.limits import MAX_INTEGER
 
 Row = Sequence[Any]
@@ -27,6 +29,8 @@ _MARKS: Final[dict[type, Callable[[int], Any]]] = {
     int: lambda place: -2_000_000_000 - place,
     str: lambda place: f"\ue000{place}\ue000",
 }
+#: Stands for a list of ids in the text of a look-up.
+_IDS: Final = ":ids"
 
 
 class _Statement(NamedTuple):
@@ -64,8 +68,13 @@ class PreparedRows:
         """The database that is asked: rows that are locked are to be written."""
         return (router.db_for_write if self._locks else router.db_for_read)(self._model)
 
-    def __call__(self, *arguments: int | str) -> list[Row]:
-        """Run it: one statement."""
+    def __call__(self, *arguments: int | str, ids: Sequence[int] = ()) -> list[Row]:
+        """
+        Run it: one statement.
+
+        :param ids: stand where the text has `_IDS`; a driver takes longer to put in a hundred parameters than the
+            database to find their rows
+        """
         alias = self.alias
         statement = self._statements.get(alias) or self._statements.setdefault(alias, self._prepare(alias))
         given = {
@@ -78,7 +87,8 @@ class PreparedRows:
             message = "Rows are locked within a transaction only."
             raise TransactionManagementError(message)
         with connection.cursor() as cursor:
-            cursor.execute(statement.sql, [given.get(value, value) for value in statement.parameters])
+            sql = statement.sql.replace(_IDS, ",".join(str(int(one)) for one in ids)) if ids else statement.sql
+            cursor.execute(sql, [given.get(value, value) for value in statement.parameters])
             rows = cursor.fetchall()
         if not statement.converters:
             return list(rows)
@@ -88,7 +98,11 @@ class PreparedRows:
         compiler = self._build(*self._marks).query.get_compiler(alias)
         sql, parameters = compiler.as_sql()
         converters = compiler.get_converters([column for column, *_ in compiler.select])
-        each = [(place, convert, column) for place, (found, column) in converters.items() for convert in found]
+        each = [
+            (place, quicker(convert, connections[alias]), column)
+            for place, (found, column) in converters.items()
+            for convert in found
+        ]
         return _Statement(sql, tuple(parameters), each)
 
 
@@ -96,25 +110,17 @@ class PreparedForIds:
     """
     A look-up of values for rows that are named by id, few or many: one statement for each thousand.
 
-    A list of ids is filled up to one of a few lengths, for each of which there is one text.
-
-    :param build: given ids, makes a queryset by `values_list`
+    :param build: given an expression that stands for the ids, makes a queryset by `values_list`
     """
 
-    _LENGTHS: Final = (10, 100, 1_000)
+    _AT_ONCE: Final = 1_000
 
-    def __init__(self, model: type[Model], build: Callable[[Sequence[int]], QuerySet[Any, Any]]) -> None:
-        self._look_ups = {
-            length: PreparedRows(model, lambda *marks: build(marks), *length * [int]) for length in self._LENGTHS
-        }
+    def __init__(self, model: type[Model], build: Callable[[RawSQL], QuerySet[Any, Any]]) -> None:
+        self._rows = PreparedRows(model, lambda: build(RawSQL(_IDS, ())))  # noqa: S611  (integers take its place)
 
     def __call__(self, ids: Iterable[int]) -> list[Row]:
         """Run it. Within each thousand, rows are in the order of the queryset."""
-        rows: list[Row] = []
-        for some in batched(ids, self._LENGTHS[-1]):
-            length = next(length for length in self._LENGTHS if length >= len(some))
-            rows += self._look_ups[length](*some, *(length - len(some)) * some[-1:])
-        return rows
+        return [row for some in batched(ids, self._AT_ONCE) for row in self._rows(ids=some)]
 
 
 class Part[M: Model]:

@@ -167,7 +167,7 @@ class LegacyClient(OAuthAPIClient):
         request = requests.PreparedRequest()
         request.method, request.url, request.hooks = method, url, {}
         request.headers = CaseInsensitiveDict({**self.headers, **headers})
-        request.prepare_cookies({})
+        request.prepare_cookies(self.cookies)  # which keep none
         if data is not None:
             request.prepare_body(data, None)
         set_custom_attribute("api_client", "OAuthAPIClient")  # as the library does

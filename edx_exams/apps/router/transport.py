@@ -49,6 +49,10 @@ class _UntilDeadline(io.RawIOBase):
         self._received.close()
         super().close()
 
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return the file of a socket, as `http.client` asks for it."""
+        return io.BufferedReader(self)
+
 
 class _Response(http.client.HTTPResponse):
     """
@@ -58,10 +62,9 @@ class _Response(http.client.HTTPResponse):
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        if seconds := sock.gettimeout():
-            self.fp.close()
-            self.fp = io.BufferedReader(_UntilDeadline(sock, seconds))
+        seconds = sock.gettimeout()
+        source: Any = _UntilDeadline(sock, seconds) if seconds else sock
+        super().__init__(source, *args, **kwargs)
 
 
 class _HTTPConnection(HTTPConnection):
@@ -119,6 +122,23 @@ class DeadlineAdapter(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_CONNECTIONS_KEPT)
+        #: The server that was asked last with the options of that request, and the connections to it.
+        self._last: tuple[Any, Any] = (None, None)
+
+    @override
+    def get_connection_with_tls_context(self, request: Any, *args: Any, **options: Any) -> Any:
+        # requests takes the URL to pieces and looks for the file of certificates, for each request anew.
+        wanted = request.url.split("/", 3)[:3], args, options
+        last, pool = self._last
+        if wanted != last:
+            pool = super().get_connection_with_tls_context(request, *args, **options)
+            self._last = wanted, pool
+        return pool
+
+    @override
+    def close(self) -> None:
+        self._last = (None, None)
+        super().close()
 
     @override
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
