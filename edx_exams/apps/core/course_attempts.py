@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 """The course team's list of attempts: search, order, results of the proctoring tool, CSV."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from itertools import batched
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypedDict
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
 from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
 from edx_exams.apps.core.prepared import PreparedForIds, PreparedRows, Row
@@ -124,7 +124,7 @@ class Page(NamedTuple):
 
 def attempt_page(selection: Selection, *, offset: int, limit: int, with_incidents: bool = False) -> Page:
     """
-    Return a page of attempts: five statements for each thousand of its rows at most.
+    Return a page of attempts: four statements for each thousand of its rows at most.
 
     The ids come first, from an index alone: what is before the page is then not read. Not so the first page of an exam:
     nothing is before it.
@@ -132,9 +132,12 @@ def attempt_page(selection: Selection, *, offset: int, limit: int, with_incident
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
     exam = selection.exam
-    if exam and selection.is_whole_exam and offset == 0:
-        total = sum(number for _, number in _number_of_exam(exam.pk))  # no row where there is none
-        return Page(total, _rows(_newest_of_exam(limit)(exam.pk), exam, with_incidents=with_incidents))
+    if exam and selection.is_whole_exam and offset == 0 and not with_incidents:
+        newest = _newest_of_exam(limit + 1)(exam.pk)
+        # A row for each attempt, unless one has several terminations: the last attempt's may then not all be here.
+        if len({values[0] for values in newest}) == len(newest):
+            total = sum(number for _, number in _number_of_exam(exam.pk))  # no row where there is none
+            return Page(total, _rows(newest[:limit], exam))
     attempts = select_attempts(selection)
     ids = attempts.values_list("pk", flat=True)
     if selection.search:  # it compares every name, so it is made once
@@ -149,56 +152,85 @@ def attempt_rows(
     attempt_ids: Sequence[int], exam: Exam | None = None, *, with_incidents: bool = False
 ) -> list[dict[str, Any]]:
     """
-    Return the list's rows of these attempts, in this order: three statements for each thousand, without exams two.
+    Return the list's rows of these attempts, in this order: two statements for each thousand, without exams one.
 
     :param exam: whose attempts they are, if they are of one
     :param with_incidents: add the tool's other results, which are not read otherwise
     """
-    by_id = {values[0]: values for values in _by_id(attempt_ids)}
+    place = {attempt_id: number for number, attempt_id in enumerate(attempt_ids)}
+    found = (_with_results if with_incidents else _with_terminations)(attempt_ids)
     # Others were reset or deleted in the meantime.
-    found = [by_id[attempt_id] for attempt_id in attempt_ids if attempt_id in by_id]
-    return _rows(found, exam, with_incidents=with_incidents)
+    return _rows(sorted(found, key=lambda values: place[values[0]]), exam, with_incidents=with_incidents)
 
 
-def _rows(attempts: Sequence[Row], exam: Exam | None, *, with_incidents: bool) -> list[dict[str, Any]]:
+def _rows(found: Sequence[Row], exam: Exam | None, *, with_incidents: bool = False) -> list[dict[str, Any]]:
     """
     Shape attempts.
 
-    :param attempts: values of `_OF_ATTEMPT`
+    :param found: values of `_OF_ATTEMPT` and of a result of the tool: a row for each result, one where there is none
     """
     if exam:
         exams: dict[int, Row] = {exam.pk: [getattr(exam, column) for column in _OF_EXAM.values()]}
     else:
-        exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({exam_id for *_, exam_id, _ in attempts})}
-    rows: list[dict[str, Any]] = []
-    for attempt_id, status, start_time, end_time, minutes, exam_id, username in attempts:
+        exams = {exam_id: of_exam for exam_id, *of_exam in _exams_by_id({values[_EXAM_ID] for values in found})}
+    rows: dict[int, dict[str, Any]] = {}
+    results: list[tuple[Row, dict[str, Any]]] = []
+    for values in found:
+        attempt_id, status, start_time, end_time, minutes, exam_id, username = values[:_RESULT_BEGINS]
         if exam_id not in exams:  # deleted in the meantime
             continue
-        exam_type, exam_name = exams[exam_id]
-        row = {
-            "attempt_id": attempt_id,
-            "attempt_status": status,
-            "start_time": start_time,
-            "end_time": end_time,
-            "allowed_time_limit_mins": minutes,
-            "exam_id": exam_id,
-            "username": username,
-            "exam_type": exam_type,
-            "exam_display_name": exam_name,
-            "proctored_review": None,
-        }
-        if with_incidents:
-            row["incidents"] = []
-        rows.append(row)
-    by_id = {row["attempt_id"]: row for row in rows}
-    results = itertools.starmap(_Result, (_results if with_incidents else _terminations_of)(by_id))
-    for result in sorted(results, key=_by_time):  # by the database it takes three times as long
-        row = by_id[result.attempt_id]
-        if result.action_type != ControlAction.TERMINATE:
+        row = rows.get(attempt_id)
+        if row is None:
+            exam_type, exam_name = exams[exam_id]
+            row = rows[attempt_id] = {
+                "attempt_id": attempt_id,
+                "attempt_status": status,
+                "start_time": start_time,
+                "end_time": end_time,
+                "allowed_time_limit_mins": minutes,
+                "exam_id": exam_id,
+                "username": username,
+                "exam_type": exam_type,
+                "exam_display_name": exam_name,
+                "proctored_review": None,
+            }
+            if with_incidents:
+                row["incidents"] = []
+        if values[_RESULT_BEGINS] is not None:
+            results.append((values[_RESULT_BEGINS:], row))
+    for result, row in sorted(results, key=itemgetter(0)):
+        if with_incidents and result[_ACTION] != ControlAction.TERMINATE:
             row["incidents"].append(_incident(result))
         elif row["proctored_review"] is None:
             row["proctored_review"] = _review(result)
-    return rows
+    return list(rows.values())
+
+
+_RESULT: Final = "assessmentcontrolresult"
+#: Columns of a termination, and of any result. By the first two they are sorted.
+_OF_REVIEW: Final = ("incident_time", "pk", "severity", "reason_code")
+_OF_INCIDENT: Final = (*_OF_REVIEW, "action_type", "reason_message", "extra_time_mins")
+#: Places in a row, and among the values of a result.
+_EXAM_ID: Final = list(_OF_ATTEMPT).index("exam_id")
+_RESULT_BEGINS: Final = len(_OF_ATTEMPT)
+_ACTION: Final = len(_OF_REVIEW)
+
+
+def _joined_with_terminations(attempts: QuerySet[ExamAttempt]) -> QuerySet[ExamAttempt, Any]:
+    """Return the values of `_OF_ATTEMPT` and of each termination, None where there is none."""
+    is_termination = Q(**{f"{_RESULT}__action_type": ControlAction.TERMINATE})
+    joined = attempts.annotate(termination=FilteredRelation(_RESULT, condition=is_termination))
+    return joined.values_list(*_OF_ATTEMPT.values(), *(f"termination__{column}" for column in _OF_REVIEW))
+
+
+@lru_cache(maxsize=32)
+def _newest_of_exam(limit: int) -> PreparedRows:
+    """Make the look-up of an exam's newest attempts with their terminations, a row for each of these."""
+    return PreparedRows(
+        ExamAttempt,
+        lambda exam_id: _joined_with_terminations(_ordered(ExamAttempt.objects.filter(exam_id=exam_id), ""))[:limit],
+        int,
+    )
 
 
 _number_of_exam: Final = PreparedRows(
@@ -206,74 +238,43 @@ _number_of_exam: Final = PreparedRows(
     lambda exam_id: ExamAttempt.objects.filter(exam_id=exam_id).values_list("exam_id").annotate(Count("pk")),
     int,
 )
-
-
-@lru_cache(maxsize=32)
-def _newest_of_exam(limit: int) -> PreparedRows:
-    """Make the look-up of an exam's newest attempts: values of `_OF_ATTEMPT`."""
-    return PreparedRows(
-        ExamAttempt,
-        lambda exam_id: _ordered(ExamAttempt.objects.filter(exam_id=exam_id), "").values_list(*_OF_ATTEMPT.values())[
-            :limit
-        ],
-        int,
-    )
-
-
-class _Result(NamedTuple):
-    """Columns of a result of the tool."""
-
-    pk: int
-    attempt_id: int
-    action_type: str
-    incident_time: datetime
-    severity: Decimal | None
-    reason_code: str | None
-    reason_message: str | None
-    extra_time_mins: int | None
-
-
-_by_id: Final = PreparedForIds(
-    ExamAttempt, lambda ids: ExamAttempt.objects.filter(pk__in=ids).values_list(*_OF_ATTEMPT.values())
+_with_terminations: Final = PreparedForIds(
+    ExamAttempt, lambda ids: _joined_with_terminations(ExamAttempt.objects.filter(pk__in=ids))
+)
+_with_results: Final = PreparedForIds(
+    ExamAttempt,
+    lambda ids: ExamAttempt.objects.filter(pk__in=ids).values_list(
+        *_OF_ATTEMPT.values(), *(f"{_RESULT}__{column}" for column in _OF_INCIDENT)
+    ),
 )
 _exams_by_id: Final = PreparedForIds(
     Exam, lambda ids: Exam.objects.filter(pk__in=ids).values_list("pk", *_OF_EXAM.values())
 )
-_results: Final = PreparedForIds(
-    AssessmentControlResult,
-    lambda ids: AssessmentControlResult.objects.filter(attempt_id__in=ids).values_list(*_Result._fields),
-)
-_terminations_of: Final = PreparedForIds(
-    AssessmentControlResult,
-    lambda ids: _terminations().filter(attempt_id__in=ids).order_by().values_list(*_Result._fields),
-)
 
 
-def _by_time(result: _Result) -> tuple[datetime, int]:
-    return result.incident_time, result.pk
+def _review(result: Row) -> Review:
+    incident_time, _, severity, reason_code = result[:_ACTION]
+    return {
+        "submission_time": incident_time,
+        "severity": _severity(severity),
+        "submission_reason": reason_text(reason_code),
+    }
+
+
+def _incident(result: Row) -> Incident:
+    incident_time, _, severity, reason_code, action, message, extra_time_mins = result
+    return {
+        "action": action,
+        "incident_time": incident_time,
+        "severity": _severity(severity),
+        "reason": reason_text(reason_code),
+        "message": message,
+        "extra_time_mins": extra_time_mins,
+    }
 
 
 def _severity(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.2f}"
-
-
-def _review(result: _Result) -> Review:
-    return {
-        "submission_time": result.incident_time,
-        "severity": _severity(result.severity),
-        "submission_reason": reason_text(result.reason_code),
-    }
-
-
-def _incident(result: _Result) -> Incident:
-    return {
-        "action": result.action_type,
-        "incident_time": result.incident_time,
-        "severity": _severity(result.severity),
-        "reason": reason_text(result.reason_code),
-        "message": result.reason_message,
-        "extra_time_mins": result.extra_time_mins,
-    }
 
 
 #: Characters at the start of a cell that make spreadsheets take it for a formula; the last four are full-width ones.

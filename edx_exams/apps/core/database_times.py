@@ -37,6 +37,6 @@ def quicker(convert: Callable[..., Any], connection: BaseDatabaseWrapper) -> Cal
     return _in_utc if convert == operations.convert_datetimefield_value else convert
 
 
-def _in_utc(value: datetime | None, *_: Any) -> datetime | None:
+def _in_utc(value: datetime | None, _column: object, _connection: object) -> datetime | None:
     """Put the zone to a time that is read without one: `replace` takes seven times as long."""
     return None if value is None else _EPOCH + (value - _EPOCH_WITHOUT_ZONE)
