@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from django.db.models import Count, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
-from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt
+from edx_exams.apps.core.models import AssessmentControlResult, Exam, ExamAttempt, User
 from edx_exams.apps.core.prepared import PreparedForIds, PreparedRows, Row
 from edx_exams.apps.core.reasons import reason_text
 from edx_exams.apps.core.transition_rules import ControlAction
@@ -219,8 +219,13 @@ _ACTION: Final = len(_OF_REVIEW)
 def _joined_with_terminations(attempts: QuerySet[ExamAttempt]) -> QuerySet[ExamAttempt, Any]:
     """Return the values of `_OF_ATTEMPT` and of each termination, None where there is none."""
     is_termination = Q(**{f"{_RESULT}__action_type": ControlAction.TERMINATE})
-    joined = attempts.annotate(termination=FilteredRelation(_RESULT, condition=is_termination))
-    return joined.values_list(*_OF_ATTEMPT.values(), *(f"termination__{column}" for column in _OF_REVIEW))
+    joined = attempts.annotate(
+        termination=FilteredRelation(_RESULT, condition=is_termination),
+        # Were it a join, MariaDB might begin with the people and sort all of the exam's attempts.
+        username=Subquery(User.objects.filter(pk=OuterRef("user_id")).values("username")),
+    )
+    columns = {**_OF_ATTEMPT, "username": "username"}
+    return joined.values_list(*columns.values(), *(f"termination__{column}" for column in _OF_REVIEW))
 
 
 @lru_cache(maxsize=32)
