@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, Final, Never, override
+from typing import IO, Any, Never, override
 
 from django.conf import settings
 from rest_framework import status
@@ -48,7 +48,7 @@ class BoundedJSONParser(BaseParser):
             raise BodyTooLarge
         try:
             text = body.decode("utf-8")
-            value = _decode(text)
+            value = json.loads(text, parse_constant=refuse_constant)
             if "\\ud" in text.lower() and has_surrogates(json.dumps(value, ensure_ascii=False)):
                 message = "The body holds half of a character (an unpaired surrogate)."
                 raise ParseError(message)
@@ -72,6 +72,3 @@ def refuse_constant(name: str) -> Never:
     """
     message = f"{name} is not a valid JSON number"
     raise ValueError(message)
-
-
-_decode: Final = json.JSONDecoder(parse_constant=refuse_constant).decode

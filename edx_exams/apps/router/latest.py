@@ -26,7 +26,7 @@ def active_attempt(user: User) -> dict[str, Any] | None:
     if not client.breaker.allows():
         return None
     try:
-        answer = client.ask("GET", "proctored_exam/active_attempt?user_id={}", str(user.lms_user_id))
+        answer = client.ask("GET", "proctored_exam/active_attempt", query={"user_id": user.lms_user_id})
     except LegacyServiceFailed:
         client.breaker.failed()
         return None
